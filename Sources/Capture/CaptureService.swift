@@ -89,7 +89,10 @@ public final class CaptureService: Sendable {
         let problems = problems
         sealer = try SealerThread(
             sealer: Sealer(store: store, retention: retention, clock: clock) { error in
-                diagnostics.log(.error, "sealing: \(error); it stays as it is, and later text is sealed after it")
+                diagnostics.log(
+                    .error,
+                    "cannot compress a part of a log: \(error); it stays uncompressed, later parts are compressed"
+                )
             },
             clock: clock,
             diagnostics: diagnostics,
@@ -104,8 +107,11 @@ public final class CaptureService: Sendable {
                 hostBoot: hostBoot,
                 store: options.store
             )
-            if !ring.isDurable, problems.raise("in-flight", "no room in \(options.inflight): \(Self.notDurable)") {
-                diagnostics.log(.warning, "no room in \(options.inflight): \(Self.notDurable)")
+            let notDurable =
+                "no room in \(options.inflight): in-flight data is kept in memory, and a crash would lose it; free space in "
+                + "this folder, then restart guestlog"
+            if !ring.isDurable, problems.raise("in-flight", notDurable) {
+                diagnostics.log(.warning, notDurable)
             }
             rings.append(ring)
         }
@@ -142,9 +148,6 @@ public final class CaptureService: Sendable {
     /// The divisor of the process's descriptors for the store's files. Half of the descriptors are for consoles
     /// (`ConsoleHub`), a quarter for the API.
     private static let storeShare = 4
-
-    private static let notDurable =
-        "in-flight data is kept in memory, and a crash would lose it; free space there, then restart guestlog"
 
     /// Starts the threads that drain the sources, and the one that opens the store. Sources may be opened from now on,
     /// even while the store's disk hangs. With `retryingStore` no error of opening the store is final, as if all were

@@ -106,7 +106,10 @@ final class InflightFolder {
     func rings(hostBoot: String, _ diagnostics: Diagnostics) -> [InflightRing] {
         let left = takeAbandoned(hostBoot: hostBoot)
         if left.hasLost {
-            diagnostics.log(.warning, "\(path): output that was not stored yet cannot be read, and is lost")
+            diagnostics.log(
+                .warning,
+                "\(path): the ring of the previous process cannot be read; output not yet stored is lost"
+            )
         }
         return left.rings
     }

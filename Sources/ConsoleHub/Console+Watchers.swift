@@ -167,7 +167,8 @@ extension Console {
         do throws(SessionLimitReached) {
             slot = try hub.socketSessions.acquireSlot(beside: watchers.count { $0.slot != nil })
         } catch {
-            log(.notice, "\(who) is refused: \(error.message); end one, or use guestlog console \(definition.key.name)")
+            let command = "guestlog console \(definition.key.name)"
+            log(.notice, "\(who) is refused: \(error.message); end one, or use '\(command)'")
             return
         }
         attach(descriptor, as: .write, who: who, slot: slot)

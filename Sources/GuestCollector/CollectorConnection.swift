@@ -24,7 +24,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
     /// Bytes received before the protocol was known.
     private var first: [UInt8] = []
     private var output: [UInt8] = []
-    /// The memory that was told last.
+    /// The memory use last reported.
     private var memory = 0
     private var isBlocked = false
     /// Whether it is not read because its guest is over its rates.
@@ -322,11 +322,12 @@ struct SilentPeer: Error, CustomStringConvertible {
     var description: String { "it timed out: it has neither sent nor read anything" }
 }
 
-/// Guests have sent too much that is not complete, and this one the most.
+/// The incomplete messages of all guests together are too large, and this connection's are the largest.
 struct MemoryExceeded: Error, CustomStringConvertible {
     let limit: Int
 
     var description: String {
-        "what guests have begun to send takes more than \(limit) bytes of memory, and this one has begun the most"
+        "incomplete messages of all connections use more than \(limit) bytes of memory; this connection, which uses the "
+            + "most, is closed"
     }
 }

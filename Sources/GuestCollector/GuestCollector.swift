@@ -174,11 +174,13 @@ public final class GuestCollector: @unchecked Sendable {
     /// The guest of a context, in the network namespace of the listener, which is this process's.
     private func guest(of context: UInt32) -> GuestIdentity {
         guard let vm = known[context] ?? identify(context) else {
+            let unknown = GuestIdentity.unknown(context: context)
             capture.diagnostics.log(
                 .warning,
-                "a guest with CID \(context) connects, which no VM is known to have; its log is kept apart"
+                "a guest connected from CID \(context), which belongs to no known VM; its records are stored as VM "
+                    + "\(unknown.vm.name) in the namespace \(GuestIdentity.unknownNamespace)"
             )
-            return .unknown(context: context)
+            return unknown
         }
         return GuestIdentity(vm: vm, transport: "CID \(context)")
     }
@@ -241,8 +243,7 @@ public final class GuestCollector: @unchecked Sendable {
     }
 
     /// Ends the accepted connection of a guest that has been silent for longest, if it has been for long. A guest that is
-    /// reset leaves its connections open, and nothing tells that nobody is at their other end. Returns whether there was
-    /// one.
+    /// reset leaves its connections open, and nothing reports that their peers are gone. Returns whether there was one.
     private func endSilent(of guest: GuestState) -> Bool {
         let latest = capture.clock.monotonicMicroseconds() - Self.silence
         let silent = guest.connections.filter { $0.isAccepted && $0.isIdle && $0.lastReceived <= latest }

@@ -101,7 +101,7 @@ struct DomainFollower: Sendable {
 
     private mutating func logFailure(_ error: LibvirtError) {
         if condition != .failing {
-            diagnostics.log(.warning, "\(error); libvirt is asked again, and its last answer applies meanwhile")
+            diagnostics.log(.warning, "\(error); retrying; until then the VMs that libvirt last listed are used")
             condition = .failing
         }
     }

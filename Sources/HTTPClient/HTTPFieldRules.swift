@@ -2,7 +2,7 @@
 
 /// What the fields of a request may be (RFC 9110, section 5), for settings: a request with another one is not sent.
 public enum HTTPFieldRules {
-    /// Fields that follow from the body and the connection.
+    /// Fields that the client sets, from the body and the connection.
     private static let own: Set = [
         "connection", "content-encoding", "content-length", "content-type", "transfer-encoding",
     ]
@@ -13,7 +13,7 @@ public enum HTTPFieldRules {
             return "'\(name)' is not a name of a header: use letters, digits and -"
         }
         guard !own.contains(name.lowercased()) else {
-            return "\(name) follows from what is sent: remove it"
+            return "\(name) is set by guestlog: remove it"
         }
         guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == UInt8(ascii: "\t") }) else {
             return "the value of \(name) contains a control character, such as the end of a line: remove it"

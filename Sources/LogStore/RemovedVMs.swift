@@ -45,7 +45,8 @@ struct RemovedVMs {
     /// The damage to the file of `store`, if there is any.
     static func damage(in store: Store) throws(SystemError) -> Damage? {
         let remedy =
-            "it is written again when a log is removed; until then a VM that comes back may use positions again"
+            "it is rewritten when the next log is removed; until then, new records of a removed VM that returns may get "
+            + "positions used before"
         let limit = LinuxFileSystem.tableLimit
         switch try FactsFile.contents(of: path(in: store), limit: limit, on: store.fileSystem) {
         case .absent, .facts(_, agree: true): return nil

@@ -44,10 +44,7 @@ public enum RequestWords {
         filters: String
     ) throws(QueryError) {
         guard selection.context.isEmpty || selection.filtersByText else {
-            throw QueryError(
-                .badRequest,
-                "\(option): no lines are selected to show others around them; add \(filters)"
-            )
+            throw QueryError(.badRequest, "\(option): a context needs a filter; add \(filters)")
         }
     }
 

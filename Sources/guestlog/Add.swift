@@ -33,7 +33,7 @@ struct Add: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A plain rotated file that gets every byte too.", valueName: "path"))
     var plainFile: String?
 
-    @Flag(help: "Connect only while a client is joined, and do not store it: its log is stored another way.")
+    @Flag(help: "Connect only while a client is joined, and do not store the output (it is stored another way).")
     var onDemand = false
 
     @OptionGroup var paths: PathOptions

@@ -20,7 +20,7 @@ struct Keep: ParsableCommand {
 
     func validate() throws {
         if command.isEmpty {
-            throw ValidationError("a command is missing: guestlog keep -- guestlog virtlogd")
+            throw ValidationError("a command is missing: use 'guestlog keep -- guestlog virtlogd'")
         }
     }
 

@@ -84,7 +84,7 @@ struct Logs: AsyncParsableCommand {
     func validate() throws {
         if vms.isEmpty, !all {
             let hint = fields.isEmpty ? "" : "; a VM with = in its name is named by its UUID or its folder"
-            throw ValidationError("a VM is missing: name one, or use --all; list the VMs with guestlog vms\(hint)")
+            throw ValidationError("a VM is missing: name one, or use --all; list the VMs with 'guestlog vms'\(hint)")
         }
         if previous, reading.boot != nil {
             throw ValidationError("-p means -b -1 and cannot be combined with -b")

@@ -11,8 +11,9 @@ struct Remove: AsyncParsableCommand {
         commandName: "rm",
         abstract: "Record that a VM was deleted.",
         discussion: """
-            Removes its consoles, keeps its log for seven more days (retention: deleted:), and begins a new log for the \
-            next VM of its name; --previous-instance selects this one. Where no daemon keeps the store, it writes to it itself.
+            Removes its consoles, keeps its log for the time of retention.deleted (7 days by default), and begins a new \
+            log for the next VM of its name; --previous-instance selects this one. Without a daemon for this store, the \
+            command writes to the store itself.
             """
     )
 
@@ -35,7 +36,9 @@ struct Remove: AsyncParsableCommand {
         } catch is PathOptions.OtherStore {
             try end(in: try await paths.readableStore())
         }
-        Output.error("\(Terminal.safe(vm)) was deleted; its log is kept for the time of retention.deleted")
+        Output.error(
+            "\(Terminal.safe(vm)) was deleted; its log is kept for the time of retention.deleted (7 days by default)"
+        )
     }
 
     /// In a store that no daemon keeps, as where only `guestlog run` is used. A log that is being written is refused.

@@ -8,7 +8,7 @@ import SystemIO
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Run one VM under capture in the foreground, without a daemon.",
+        abstract: "Run a VM in the foreground and capture its console, without a daemon.",
         discussion: """
             The command gets a terminal of its own as the VM's console (qemu -nographic, -serial stdio, Firecracker, \
             any program that uses its standard streams); this terminal watches it. Exits with the command's status; \
@@ -29,7 +29,7 @@ struct Run: ParsableCommand {
 
     func validate() throws {
         if command.isEmpty {
-            throw ValidationError("a command is missing: guestlog run -- qemu-system-x86_64 …")
+            throw ValidationError("a command is missing: use 'guestlog run -- qemu-system-x86_64 …'")
         }
     }
 

@@ -10,8 +10,8 @@ struct Serve: ParsableCommand {
         abstract: "Run the daemon, which captures consoles.",
         discussion: """
             Supports systemd's protocols (Type=notify, socket activation, watchdog, descriptor store). SIGHUP reloads the \
-            configuration, SIGUSR2 replaces the running program by the one on disk without losing a byte, after that has \
-            succeeded in --check-config.
+            configuration. SIGUSR2 replaces the running program with the one on disk, without losing a byte, if that \
+            program's --check-config succeeds.
             """
     )
 

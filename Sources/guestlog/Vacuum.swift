@@ -10,8 +10,8 @@ struct Vacuum: AsyncParsableCommand {
         commandName: "vacuum",
         abstract: "Remove old text now.",
         discussion: """
-            The daemon removes what exceeds the limits of the configuration by itself (retention:). This removes more, once. The \
-            newest segment of each stream stays, so that somewhat more than --size can be left.
+            The daemon removes by itself what exceeds the limits of the configuration's section retention. This command \
+            removes more, once. The newest segment of each stream stays, so that somewhat more than --size can be left.
             """
     )
 

@@ -12,9 +12,9 @@ struct VirtlogdCommand: ParsableCommand {
         abstract: "Run libvirt's log daemon, in place of virtlogd.",
         discussion: """
             Accepts virtlogd's options and configuration file; started as root it serves the system's libvirtd, else the \
-            session's. Guestlog's configuration sets its store and retention \
-            (GUESTLOG_CONFIG). SIGUSR1 replaces the running program by the one it was started from, with all open logs, \
-            after that has succeeded in --check-config.
+            session's. Guestlog's configuration (GUESTLOG_CONFIG) sets its store and retention. SIGUSR1 replaces the \
+            running program with the one that it was started from, with all open logs, if that program's --check-config \
+            succeeds.
             """
     )
 

@@ -12,9 +12,9 @@ struct Wait: AsyncParsableCommand {
         commandName: "wait",
         abstract: "Wait until a VM prints a match.",
         discussion: """
-            An unfinished last line, such as a prompt, matches too. The output of the latest boot so far counts; once \
-            that boot has announced its end (a restart, a panic), only what follows counts. A reboot that was only just \
-            requested is not announced yet: use --new then. A VM that does not exist yet, or was deleted, is waited for.
+            Searches the output of the latest boot; after that boot has announced its end (a restart, a panic), only what \
+            follows. A reboot that was only just requested is not announced yet: use --new then. An unfinished last line, \
+            such as a prompt, matches too. A VM that does not exist yet, or was deleted, is waited for.
             """
     )
 
@@ -32,11 +32,11 @@ struct Wait: AsyncParsableCommand {
 
     @Option(
         name: [.customShort("S"), .long],
-        help: ArgumentHelp("Output since then counts, of any boot.", valueName: "time")
+        help: ArgumentHelp("Search the output since then, of any boot.", valueName: "time")
     )
     var since: String?
 
-    @Flag(name: .customLong("new"), help: "Only output from now on counts.")
+    @Flag(name: .customLong("new"), help: "Search only output from now on.")
     var isNew = false
 
     @Option(

@@ -17,7 +17,7 @@ import Testing
                 "outputs[0].headers: 'A B' is not a name of a header"
             ),
             (loki + "    headers: {X: \"a\\r\\nb\"}\n", 5, "the value of X contains a control character"),
-            (loki + "    headers: {content-length: 5}\n", 5, "content-length follows from what is sent: remove it"),
+            (loki + "    headers: {content-length: 5}\n", 5, "content-length is set by guestlog: remove it"),
             (loki + "    tenant: \"a\\nb\"\n", 5, "outputs[0].tenant: the value of X-Scope-OrgID contains a control"),
             (loki + "    labels:\n      job: x\n      a-b: c\n", 7, "outputs[0].labels: Loki refuses the label 'a-b'"),
             (loki + "    labels: {1a: c}\n", 5, "no digit at the beginning"),

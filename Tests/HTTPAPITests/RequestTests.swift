@@ -92,7 +92,7 @@ import Testing
         )
     }
 
-    @Test("an unknown parameter is refused, and what the route has is told")
+    @Test("an unknown parameter is refused, and the route's parameters are named")
     func unknownParameter() throws {
         let fixture = try ServerFixture()
         let routes = V1API(context: fixture.server.context).group.routes
@@ -101,7 +101,7 @@ import Testing
             try vacuum.checkParameters(of: RequestTarget(["v1", "vacuum"], ["vms": ["web"], "age": ["1h"]]))
         }
         #expect(error?.status == 400)
-        #expect(error?.message == "unknown parameter vms of POST /v1/vacuum: it has age, size, vm")
+        #expect(error?.message == "unknown parameter vms of POST /v1/vacuum; its parameters are age, size, vm")
         #expect(routes.allSatisfy { $0.parameters != nil })
     }
 

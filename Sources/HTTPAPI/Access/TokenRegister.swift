@@ -30,7 +30,7 @@ public final class TokenRegister: Sendable {
 
         public var description: String {
             "\(path) is damaged, so no token is valid; restore it, or move it away, restart the daemon and create new tokens "
-                + "with guestlog token add"
+                + "with 'guestlog token add'"
         }
     }
 
@@ -70,7 +70,7 @@ public final class TokenRegister: Sendable {
     /// reveal whether a token of that id exists. Throws `APIError` 503 when the file is damaged.
     func caller(with text: String, at now: Timestamp) throws(APIError) -> Caller? {
         guard damage == nil else {
-            throw APIError(503, "tokens cannot be checked: the token file is damaged; see guestlog status")
+            throw APIError(503, "tokens cannot be checked: the token file is damaged; see 'guestlog status'")
         }
         guard let (id, secret) = AccessToken.parts(of: text) else {
             return nil

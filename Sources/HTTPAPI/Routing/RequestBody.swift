@@ -25,7 +25,7 @@ extension JSON {
         }
         if let unknown = members.first(where: { !names.contains($0.0) })?.0 {
             let known = names.sorted().joined(separator: ", ")
-            throw .badRequest("the body has the unknown member \(unknown.prefix(100)); there are \(known)")
+            throw .badRequest("unknown member \(unknown.prefix(100)) in the body; use \(known)")
         }
     }
 

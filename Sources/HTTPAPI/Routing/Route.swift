@@ -66,8 +66,8 @@ struct Route: Sendable {
             guard parameters.names.contains(name) else {
                 let known = parameters.names.sorted().joined(separator: ", ")
                 throw .badRequest(
-                    "unknown parameter \(name.prefix(100)) of \(method) \(path.text): it has "
-                        + (known.isEmpty ? "none" : known)
+                    "unknown parameter \(name.prefix(100)) of \(method) \(path.text); "
+                        + (known.isEmpty ? "it has no parameters" : "its parameters are \(known)")
                 )
             }
             guard values.count == 1 || parameters.lists.contains(name) else {

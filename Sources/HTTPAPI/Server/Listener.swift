@@ -89,7 +89,10 @@ public struct TCPListener: Sendable {
         let place = address.map { " at \($0.ipAddress ?? "")" } ?? ""
         guard let text = Self.token(headers) else {
             guard isAnonymous else {
-                throw APIError(401, "a token is required, in Authorization: Bearer; create one with guestlog token add")
+                throw APIError(
+                    401,
+                    "a token is required, in Authorization: Bearer; create one with 'guestlog token add'"
+                )
             }
             return Caller(name: "anonymous" + place, access: Self.anonymous)
         }

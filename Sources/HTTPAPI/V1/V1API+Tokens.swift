@@ -44,7 +44,7 @@ extension V1API {
     func revokeToken(_ call: Call) async throws -> Response {
         let (id, tokens) = (call.value("id"), context.tokens)
         guard try await call.read({ try tokens.revoke(id) }) else {
-            throw APIError.notFound("there is no token \(id); list the tokens with guestlog token list")
+            throw APIError.notFound("there is no token \(id); list the tokens with 'guestlog token list'")
         }
         await context.sessions.end(id)
         return Response(.object([("revoked", .string(id))]))

@@ -144,7 +144,8 @@ final class ForwardReceiver: @unchecked Sendable {
             let limit = memory.limit
             largest.end(
                 ForwardMessage.Fault(
-                    description: "incomplete messages take more than \(limit) bytes of memory, and this one the most"
+                    description: "incomplete messages of all connections use more than \(limit) bytes of memory; this "
+                        + "connection uses the most"
                 )
             )
         }

@@ -7,7 +7,7 @@ import KubeVirt
 struct KubeVirtCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kubevirt",
-        abstract: "Have the serial consoles of KubeVirt's VMs logged.",
+        abstract: "Set up logging of the serial consoles of KubeVirt VMs.",
         subcommands: [OnDefineDomain.self, ContainerCommand.self, PatchCommand.self, WebhookCommand.self]
     )
 }
