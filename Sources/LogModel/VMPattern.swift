@@ -27,9 +27,6 @@ public struct VMPattern: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { words.joined(separator: ", ") }
 
-    /// Whether `word` has a character with a special meaning in a shell pattern.
-    public static func isPattern(_ word: String) -> Bool { word.contains { "*?[".contains($0) } }
-
     /// Whether a VM can match `word`: not one that is empty, or has more than the one `/` behind a namespace.
     public static func canMatch(_ word: String) -> Bool {
         let parts = word.split(separator: "/", omittingEmptySubsequences: false)

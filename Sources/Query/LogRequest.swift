@@ -40,7 +40,7 @@ public struct LogRequest: Sendable {
     /// there are.
     private func followedPattern(besides found: [Store.VM]) -> VMPattern {
         VMPattern(
-            !selection.follow ? [] : vms.filter { VMPattern.isPattern($0) && !VMLookup.isNamed($0, among: found) }
+            !selection.follow ? [] : vms.filter { ShellPattern.isPattern($0) && !VMLookup.isNamed($0, among: found) }
         )
     }
 

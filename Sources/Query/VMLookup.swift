@@ -30,7 +30,7 @@ public enum VMLookup {
         var found: [Store.VM] = []
         for word in words {
             let named: [Store.VM]
-            if VMPattern.isPattern(word), !isNamed(word, among: all) {
+            if ShellPattern.isPattern(word), !isNamed(word, among: all) {
                 named = try matching(word, among: all, mayMatchNone: mayMatchNone)
             } else {
                 named = [try resolve(word, among: all, previousInstance)]

@@ -14,7 +14,7 @@ enum VMRow {
                 folder: { vms[$0]["folder"]?.text ?? identity(vms[$0]).directoryName },
                 title: { vms[$0]["title"]?.text }
             )
-            let isPattern = named.isEmpty && VMPattern.isPattern(word)
+            let isPattern = named.isEmpty && ShellPattern.isPattern(word)
             let found = isPattern ? vms.indices.filter { VMPattern([word]).contains(identity(vms[$0])) } : named
             guard !found.isEmpty else {
                 throw CommandLineError(description: "no VM named \(Terminal.safe(word)); 'guestlog vms' lists all")

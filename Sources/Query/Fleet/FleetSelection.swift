@@ -38,7 +38,7 @@ public enum FleetSelection {
         for word in words {
             var named = VMWord(word).matches(in: all, identity: \.self, folder: \.directoryName)
             let isOne = !named.isEmpty
-            if !isOne, VMPattern.isPattern(word) {
+            if !isOne, ShellPattern.isPattern(word) {
                 named = all.filter { VMPattern([word]).contains($0) }
             }
             guard !named.isEmpty else {

@@ -15,7 +15,7 @@ extension FileSources {
         guard case .files(let path, _, _) = source.kind else {
             return false
         }
-        return VMPattern.isPattern(path)
+        return ShellPattern.isPattern(path)
     }
 
     /// Begins the sources that are not read yet, and ends those that have gone; returns false when one of them could
@@ -166,7 +166,7 @@ extension FileSources {
     /// changed a moment ago is looked at again: file systems round the time.
     private func newMatches(of pattern: String) -> [String] {
         let folder = DirectoryHandle.split(pattern).directory
-        guard !VMPattern.isPattern(folder), let modified = FileAttributes(at: folder)?.modified else {
+        guard !ShellPattern.isPattern(folder), let modified = FileAttributes(at: folder)?.modified else {
             return Self.matches(of: pattern)
         }
         let key = Bytewise(pattern)

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The patterns of fnmatch(3) and glob(3).
+public enum ShellPattern {
+    /// Whether `word` has a character with a special meaning in a shell pattern.
+    public static func isPattern(_ word: String) -> Bool { word.contains { "*?[".contains($0) } }
+}
