@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import SystemIO
 
 /// An open console and the process behind it: opened on any thread, drained by a shard, closed with its last reference.
 final class Connection: Sendable {
     let descriptor: Descriptor
-    let peer: ProcessIdentity?
+    let peer: PeerIdentity?
     /// Whether nothing was read from it yet.
     let isNew: Bool
     /// Whether an earlier process found that it speaks Telnet.
@@ -15,7 +14,7 @@ final class Connection: Sendable {
     /// A new connection, to the process that the kernel reports.
     init(_ descriptor: consuming Descriptor) {
         (isNew, isTelnet) = (true, false)
-        peer = ProcessIdentity(behind: descriptor.raw)
+        peer = PeerIdentity(behind: descriptor.raw)
         self.descriptor = descriptor
     }
 
@@ -24,70 +23,7 @@ final class Connection: Sendable {
         (isNew, isTelnet) = (false, entry.isTelnet)
         let peer = entry.peer
         // procfs and getsockopt answer from the kernel's memory, so a shard may ask too.
-        self.peer = peer ?? ProcessIdentity(behind: descriptor.raw)
+        self.peer = peer ?? PeerIdentity(behind: descriptor.raw)
         self.descriptor = descriptor
-    }
-}
-
-/// A process and its start time, which together are never reused: distinguishes a VMM from its predecessor.
-public struct ProcessIdentity: Hashable, Sendable {
-    public var process: Int32
-    /// Its start, in clock ticks since the host's boot (proc(5), field 22).
-    public var start: UInt64
-
-    /// The process at the other end of `descriptor`; for a pipe or a terminal, the file itself stands for the process.
-    init?(behind descriptor: Int32) {
-        guard let identity = ProcessIdentity(peerOf: descriptor) ?? ProcessIdentity(placeOf: descriptor) else {
-            return nil
-        }
-        self = identity
-    }
-
-    /// The process at the other end of `socket`, if it is visible. The start is 0 when it has ended or is hidden.
-    private init?(peerOf socket: Int32) {
-        guard let peer = try? UnixSocket.peer(of: socket), peer.process > 0 else {
-            return nil
-        }
-        process = peer.process
-        start = Self.start(of: peer.process) ?? 0
-    }
-
-    func isSame(as other: ProcessIdentity) -> Bool {
-        process == other.process && (start == other.start || start == 0 || other.start == 0)
-    }
-
-    /// How long the process has been running, in microseconds; nil when that is unknown.
-    var age: Int64? {
-        guard process > 0, start > 0 else {
-            return nil
-        }
-        let ticks = Int64(max(1, sysconf(Int32(_SC_CLK_TCK))))
-        let begun = Int64(clamping: start) / ticks * 1_000_000 + Int64(clamping: start) % ticks * 1_000_000 / ticks
-        return SystemClock.bootMicroseconds() - begun
-    }
-
-    init(process: Int32, start: UInt64) {
-        self.process = process
-        self.start = start
-    }
-
-    /// A named pipe or a pseudo-terminal in place of the process behind it, which is not visible: process 0, and a
-    /// number that no other file at the same path has.
-    private init?(placeOf descriptor: Int32) {
-        guard let file = try? FileAttributes(of: descriptor, "console"),
-            [.fifo, .characterDevice].contains(file.kind)
-        else {
-            return nil
-        }
-        process = 0
-        // Numbers of pseudo-terminals are reused, but only their creation changes the inode; the inode of a pipe
-        // changes with each write.
-        let made = file.kind == .fifo ? 0 : file.changed
-        start = (file.identity.inode &+ UInt64(truncatingIfNeeded: made)) & UInt64(Int64.max)
-    }
-
-    private static func start(of process: Int32) -> UInt64? {
-        let fields = ProcFile.statFields("/proc/\(process)/stat")
-        return fields.count > 19 ? UInt64(fields[19]) : nil
     }
 }

@@ -40,7 +40,7 @@ final class Console: @unchecked Sendable {
         _ definition: ConsoleHub.Definition,
         shard: Shard,
         hub: ConsoleHub,
-        knownPeer: ProcessIdentity?,
+        knownPeer: PeerIdentity?,
         wasLeft: Bool
     ) {
         self.definition = definition

@@ -63,7 +63,7 @@ extension ConsoleHub {
     }
 
     /// Whether the previous daemon drained a console of that process and could not note which.
-    func wasDrained(_ peer: ProcessIdentity) -> Bool { state.withLock { $0.unassigned.contains(peer) } }
+    func wasDrained(_ peer: PeerIdentity) -> Bool { state.withLock { $0.unassigned.contains(peer) } }
 
     /// When the previous daemon last drained the consoles, in microseconds since the Unix epoch; nil when that is
     /// unknown.

@@ -23,7 +23,7 @@ public final class ConsoleHub: Sendable {
         /// What their keeper read and discarded, by that name.
         var discarded: [String: DiscardedOutput] = [:]
         /// The processes behind handed-over descriptors without an entry, which a full runtime folder had no room for.
-        var unassigned: Set<ProcessIdentity> = []
+        var unassigned: Set<PeerIdentity> = []
         /// When the previous daemon last drained the consoles.
         var absentSince: Int64?
         /// Consoles that are not captured because the limit is reached.

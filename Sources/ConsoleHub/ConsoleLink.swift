@@ -63,7 +63,7 @@ struct ConsoleLink {
     /// Whether there are clients: only then a console on demand is connected.
     var hasClients = false
     /// The last process at the other end.
-    private var knownPeer: ProcessIdentity?
+    private var knownPeer: PeerIdentity?
     /// Whether the previous daemon had a connection, of whose time without a daemon nothing is recorded yet.
     private var wasLeft: Bool
     /// Whether it was connected since this process began, and whether it was found unreachable since then.
@@ -79,7 +79,7 @@ struct ConsoleLink {
 
     /// A console at whose other end the previous daemon knew the process `knownPeer`. `wasLeft`: that daemon was
     /// connected at its end, and did not hand the connection over.
-    init(_ traits: Traits, knownPeer: ProcessIdentity?, wasLeft: Bool = false) {
+    init(_ traits: Traits, knownPeer: PeerIdentity?, wasLeft: Bool = false) {
         self.traits = traits
         self.knownPeer = knownPeer
         self.wasLeft = wasLeft
@@ -194,7 +194,7 @@ struct ConsoleLink {
     /// the previous daemon's time follow when the connection `isHandedOver` and that daemon `hasLost` output. With
     /// `wasDrained` that daemon drained a console of the process, of which nothing else is known.
     mutating func connected(
-        to peer: ProcessIdentity?,
+        to peer: PeerIdentity?,
         age: @autoclosure () -> Int64?,
         isHandedOver: Bool,
         hasLost: Bool,
@@ -229,7 +229,7 @@ struct ConsoleLink {
     /// The marker before the first byte of a new connection, as far as the transport knows; nil when nothing is
     /// missing.
     private func boundary(
-        before peer: ProcessIdentity?,
+        before peer: PeerIdentity?,
         _ wasDrained: Bool,
         _ age: () -> Int64?
     ) -> ConsoleBoundary? {

@@ -14,7 +14,7 @@ import SystemIO
 final class ConsoleTable: Sendable {
     struct Entry: Hashable, Sendable {
         var definition: ConsoleHub.Definition
-        var peer: ProcessIdentity?
+        var peer: PeerIdentity?
         /// Whether the other end is a Telnet server.
         var isTelnet = false
     }
@@ -27,7 +27,7 @@ final class ConsoleTable: Sendable {
     private let store: DescriptorStore
     /// The consoles to which the previous process was connected, and whose descriptors this one did not get.
     private let left = Mutex<[StreamKey: ConsoleHub.Definition]>([:])
-    private let peers = Mutex<[StreamKey: ProcessIdentity]>([:])
+    private let peers = Mutex<[StreamKey: PeerIdentity]>([:])
     private let dropped = Mutex<Set<Endpoint>>([])
     private let stopped = Mutex<Int64?>(nil)
 
@@ -100,13 +100,13 @@ final class ConsoleTable: Sendable {
     }
 
     /// The last known process at a console's other end.
-    func peer(of key: StreamKey) -> ProcessIdentity? {
+    func peer(of key: StreamKey) -> PeerIdentity? {
         peers.withLock { $0[key] }
     }
 
     /// Sets the process at a console's other end; nil when it is not connected. To be called at once, before a console
     /// that takes this one's place asks; the rest follows in `put` and `remove`.
-    func setPeer(_ peer: ProcessIdentity?, of key: StreamKey) {
+    func setPeer(_ peer: PeerIdentity?, of key: StreamKey) {
         peers.withLock { $0[key] = peer }
     }
 
@@ -218,11 +218,11 @@ final class ConsoleTable: Sendable {
         guard let definition else {
             return nil
         }
-        var peer: ProcessIdentity?
+        var peer: PeerIdentity?
         if let process = json["process"]?.integer.flatMap({ Int32(exactly: $0) }),
             let start = json["start"]?.integer.flatMap({ UInt64(exactly: $0) })
         {
-            peer = ProcessIdentity(process: process, start: start)
+            peer = PeerIdentity(process: process, start: start)
         }
         let isTelnet = json["telnet"] == .bool(true)
         return Entry(definition: definition, peer: peer, isTelnet: isTelnet)

@@ -14,14 +14,14 @@ import Testing
     private static let socket = Endpoint.connect(path: "/run/vm.sock")
     private static let refused = SystemError("connect", "/run/vm.sock", code: ECONNREFUSED)
     private static let absent = SystemError("connect", "/run/vm.sock", code: ENOENT)
-    private static let first = ProcessIdentity(process: 100, start: 1)
-    private static let second = ProcessIdentity(process: 200, start: 2)
+    private static let first = PeerIdentity(process: 100, start: 1)
+    private static let second = PeerIdentity(process: 200, start: 2)
 
     private func link(
         _ endpoint: Endpoint = socket,
         isOnDemand: Bool = false,
         isDiscovered: Bool = false,
-        knownPeer: ProcessIdentity? = nil,
+        knownPeer: PeerIdentity? = nil,
         wasLeft: Bool = false
     ) -> ConsoleLink {
         let traits = ConsoleLink.Traits(
@@ -35,7 +35,7 @@ import Testing
 
     private func connect(
         _ link: inout ConsoleLink,
-        to peer: ProcessIdentity? = first,
+        to peer: PeerIdentity? = first,
         age: Int64? = 0,
         at now: Int64 = 0
     ) -> [ConsoleLink.Action] {
