@@ -6,20 +6,6 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// What a person asks an output to do.
-struct OutputCommand: Sendable {
-    enum Action: Sendable {
-        /// Send nothing of what is stored by now.
-        case skip
-        /// Send again what was received since then.
-        case replay(since: Timestamp)
-    }
-
-    var action: Action
-    /// Called when it is done, with the reason if it failed.
-    var whenDone: @Sendable (String?) -> Void
-}
-
 /// What ends the waits of an output: commits, commands, the stop of the daemon, a time limit. For one waiting task.
 final class WakeUps: Sendable {
     private struct State {

@@ -11,7 +11,7 @@ import Query
 /// many wait, the first of them do not wait longer.
 struct FleetOrder {
     private let ranks: [FleetStream: Int]
-    private var waiting = FirstOut<PlacedRecord>()
+    private var waiting = MinHeap<PlacedRecord>()
     private let limit: Int
     private var last: FleetRecord?
 
@@ -55,38 +55,4 @@ private struct PlacedRecord: Comparable {
     private var key: (Timestamp, Int, Int64, Cursor) { (record.time, rank, record.nanoseconds, record.id.place) }
 
     static func < (left: PlacedRecord, right: PlacedRecord) -> Bool { left.key < right.key }
-}
-
-/// Elements of which the least can be taken, in a time that grows with the logarithm of their number (a binary heap).
-struct FirstOut<Element: Comparable> {
-    /// The least element is the first; none is less than the one at half its index.
-    private var elements: [Element] = []
-
-    var count: Int { elements.count }
-    var first: Element? { elements.first }
-
-    mutating func insert(_ element: Element) {
-        elements.append(element)
-        var place = elements.count - 1
-        while place > 0, elements[place] < elements[(place - 1) / 2] {
-            elements.swapAt(place, (place - 1) / 2)
-            place = (place - 1) / 2
-        }
-    }
-
-    /// Removes the first element; there must be one.
-    mutating func removeFirst() {
-        elements.swapAt(0, elements.count - 1)
-        elements.removeLast()
-        var place = 0
-        while case let left = 2 * place + 1, left < elements.count {
-            let right = left + 1
-            let least = right < elements.count && elements[right] < elements[left] ? right : left
-            guard elements[least] < elements[place] else {
-                return
-            }
-            elements.swapAt(place, least)
-            place = least
-        }
-    }
 }

@@ -9,7 +9,7 @@ import Query
 struct FleetPages {
     /// All records of a page have one time, and the engine returns no more at once: those of thousands of streams, as a
     /// stream has few records of one time (`RisingTime`).
-    struct Stuck: Error {
+    struct PageLimitReached: Error {
         let nanoseconds: Int64
     }
 
@@ -37,7 +37,7 @@ struct FleetPages {
     }
 
     /// Takes the answer to the next request; returns the records that are complete: no other has such a time.
-    mutating func take(_ page: FleetPage) throws(Stuck) -> [FleetRecord] {
+    mutating func take(_ page: FleetPage) throws(PageLimitReached) -> [FleetRecord] {
         let range = next.range
         let found = page.records.filter { range.contains($0.nanoseconds) }
         let times = page.times.filter(range.contains)
@@ -54,7 +54,7 @@ struct FleetPages {
             return found.filter { isComplete($0.nanoseconds) }
         }
         guard limit < limits.largestPage else {
-            throw Stuck(nanoseconds: last)
+            throw PageLimitReached(nanoseconds: last)
         }
         limit = min(limit * 2, limits.largestPage)
         return []

@@ -121,7 +121,7 @@ public struct FleetQuery {
                 selected: request.selection.severities
             )
         )
-        do throws(FleetPages.Stuck) {
+        do throws(FleetPages.PageLimitReached) {
             return try pages.take(page)
         } catch {
             let moment = Timestamp(microseconds: error.nanoseconds / 1000)

@@ -68,7 +68,7 @@ private func record(_ offset: UInt64, _ nanoseconds: Int64, time: Int64? = nil, 
         let records = (0..<100).map { record($0, 5000) }
         let found = try read(records, isBackward: false, FleetLimits(page: 10, largestPage: 200), seed: 0)
         #expect(found.count == 100)
-        #expect(throws: FleetPages.Stuck.self) {
+        #expect(throws: FleetPages.PageLimitReached.self) {
             try read(records, isBackward: false, FleetLimits(page: 10, largestPage: 40), seed: 0)
         }
     }
@@ -126,7 +126,7 @@ private func record(_ offset: UInt64, _ nanoseconds: Int64, time: Int64? = nil, 
     func firstOut() {
         var random = SeededGenerator(seed: 7)
         for count in [0, 1, 2, 3, 10, 1000, 16_000] {
-            var elements = FirstOut<Counted>()
+            var elements = MinHeap<Counted>()
             let numbers = (0..<count).map { _ in Int.random(in: 0..<50, using: &random) }
             Counted.comparisons = 0
             numbers.forEach { elements.insert(Counted(number: $0)) }
