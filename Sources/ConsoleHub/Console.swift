@@ -41,7 +41,7 @@ final class Console: @unchecked Sendable {
         shard: Shard,
         hub: ConsoleHub,
         knownPeer: PeerIdentity?,
-        wasLeft: Bool
+        isUnrecovered: Bool
     ) {
         self.definition = definition
         self.shard = shard
@@ -53,7 +53,7 @@ final class Console: @unchecked Sendable {
             isDiscovered: definition.isDiscovered,
             joinAge: hub.joinAge
         )
-        link = ConsoleLink(traits, knownPeer: knownPeer, wasLeft: wasLeft)
+        link = ConsoleLink(traits, knownPeer: knownPeer, isUnrecovered: isUnrecovered)
     }
 
     /// Begins to reach the console: with an existing connection, or by dialling, unless it has ended meanwhile.
@@ -130,7 +130,7 @@ final class Console: @unchecked Sendable {
             inputDrained()
         case .hangUp:
             hangUp()
-        case .disown:
+        case .forgetPreviousConnection:
             hub.disconnected(definition)
         case .closeClients:
             closeWatchers { !$0.isBehind }

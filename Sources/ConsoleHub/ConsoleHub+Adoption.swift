@@ -10,7 +10,7 @@ import SystemIO
 extension ConsoleHub {
     /// Accepts a descriptor that an earlier process stored with the service manager; returns whether it is a console's.
     public func inherit(_ name: String, _ descriptor: consuming Descriptor) -> Bool {
-        guard table.gives(name) else {
+        guard table.ownsName(name) else {
             return false
         }
         let raw = descriptor.release()
@@ -75,7 +75,7 @@ extension ConsoleHub {
         discovery.onChanged = { [weak self] path in self?.endpointChanged(path) }
         discovery.onGone = { [weak self] path in self?.endpointGone(path) }
         named.forEach { add($0) }
-        table.leftConsoles.forEach { addLeft($0) }
+        table.unrecoveredConsoles.forEach { addUnrecovered($0) }
         let (control, discovery, patterns) = (control, discovery, patterns)
         let droppedPaths = table.droppedEndpoints.compactMap(\.path)
         control.post {
@@ -92,7 +92,7 @@ extension ConsoleHub {
 
     /// Adds a console that a watched folder had when the previous daemon ended: if its path has gone since, nothing else
     /// tells that its machine has ended. One that the configuration does not name any more is not added.
-    private func addLeft(_ past: Definition) {
+    private func addUnrecovered(_ past: Definition) {
         if past.isDiscovered, let present = patterns.lazy.compactMap({ $0.definition(like: past) }).first {
             add(present)
         }

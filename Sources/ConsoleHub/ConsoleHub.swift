@@ -176,8 +176,8 @@ public final class ConsoleHub: Sendable {
     ) -> AddResult {
         let shard = capture.shard(of: definition.key.vm)
         let knownPeer = isHandedOver ? connection?.peer : table.peer(of: definition.key)
-        let wasLeft = connection == nil && !definition.isOnDemand && table.wasLeft(definition.key)
-        let console = Console(definition, shard: shard, hub: self, knownPeer: knownPeer, wasLeft: wasLeft)
+        let isUnrecovered = connection == nil && !definition.isOnDemand && table.removeUnrecovered(definition.key)
+        let console = Console(definition, shard: shard, hub: self, knownPeer: knownPeer, isUnrecovered: isUnrecovered)
         var displaced: [Console] = []
         var isFirstRefusal = false
         let added = state.withLock { [consoleLimit] state in

@@ -38,7 +38,7 @@ struct ConsoleLink {
         /// Close the connection.
         case hangUp
         /// Forget the previous daemon's connection.
-        case disown
+        case forgetPreviousConnection
         /// Close the clients' connections.
         case closeClients
         /// Tell the clients.
@@ -65,7 +65,7 @@ struct ConsoleLink {
     /// The last process at the other end.
     private var knownPeer: PeerIdentity?
     /// Whether the previous daemon had a connection, of whose time without a daemon nothing is recorded yet.
-    private var wasLeft: Bool
+    private var isUnrecovered: Bool
     /// Whether it was connected since this process began, and whether it was found unreachable since then.
     private var wasConnected = false
     private var wasAbsent = false
@@ -77,12 +77,12 @@ struct ConsoleLink {
     /// After a connection that lasted this long, in microseconds, the next attempt is made at once.
     private static let stableAfter: Int64 = 1_000_000
 
-    /// A console at whose other end the previous daemon knew the process `knownPeer`. `wasLeft`: that daemon was
+    /// A console at whose other end the previous daemon knew the process `knownPeer`. `isUnrecovered`: that daemon was
     /// connected at its end, and did not hand the connection over.
-    init(_ traits: Traits, knownPeer: PeerIdentity?, wasLeft: Bool = false) {
+    init(_ traits: Traits, knownPeer: PeerIdentity?, isUnrecovered: Bool = false) {
         self.traits = traits
         self.knownPeer = knownPeer
-        self.wasLeft = wasLeft
+        self.isUnrecovered = isUnrecovered
     }
 
     /// Whether the console is to be connected.
@@ -147,7 +147,7 @@ struct ConsoleLink {
         var actions: [Action] = []
         if error.code == ENOENT || error.code == ECONNREFUSED {
             wasAbsent = true
-            actions += endOfLeft()
+            actions += endUnrecovered()
         }
         if traits.isOnDemand, reportedFailure != error {
             actions.append(.notify("cannot reach the console: \(error); retrying"))
@@ -166,13 +166,13 @@ struct ConsoleLink {
     }
 
     /// The machine that the previous daemon left has ended: what it said at last is missing.
-    private mutating func endOfLeft() -> [Action] {
-        guard wasLeft else {
+    private mutating func endUnrecovered() -> [Action] {
+        guard isUnrecovered else {
             return []
         }
-        wasLeft = false
+        isUnrecovered = false
         let absence = Action.mark(.absence(.daemonAway), sinceStop: true)
-        return [absence, .mark(.boot(.closed), sinceStop: false), .disown]
+        return [absence, .mark(.boot(.closed), sinceStop: false), .forgetPreviousConnection]
     }
 
     private mutating func retryLater() -> Action {
@@ -212,13 +212,13 @@ struct ConsoleLink {
                 actions.append(.mark(.absence(.daemonAway), sinceStop: false))
             }
         } else if let boundary = boundary(before: peer, wasDrained, age) {
-            if wasLeft, case .boot = boundary {
+            if isUnrecovered, case .boot = boundary {
                 // Of the machine before.
                 actions.append(.mark(.absence(.daemonAway), sinceStop: true))
             }
             actions.append(.mark(boundary, sinceStop: !wasConnected))
         }
-        wasLeft = false
+        isUnrecovered = false
         state = .connected(since: now)
         (wasConnected, wasAbsent) = (true, false)
         knownPeer = peer

@@ -26,7 +26,7 @@ final class ConsoleTable: Sendable {
 
     private let store: DescriptorStore
     /// The consoles to which the previous process was connected, and whose descriptors this one did not get.
-    private let left = Mutex<[StreamKey: ConsoleHub.Definition]>([:])
+    private let unrecovered = Mutex<[StreamKey: ConsoleHub.Definition]>([:])
     private let peers = Mutex<[StreamKey: PeerIdentity]>([:])
     private let dropped = Mutex<Set<Endpoint>>([])
     private let stopped = Mutex<Int64?>(nil)
@@ -36,7 +36,7 @@ final class ConsoleTable: Sendable {
     }
 
     /// Whether a descriptor that was passed under `name` may be a console's.
-    func gives(_ name: String) -> Bool { store.gives(name) }
+    func ownsName(_ name: String) -> Bool { store.ownsName(name) }
 
     /// The name under which a console's descriptor is stored, or will be.
     func descriptorName(of key: StreamKey) -> String { store.name(of: Self.storeKey(key)) }
@@ -60,7 +60,7 @@ final class ConsoleTable: Sendable {
                 dropped.withLock { $0 = Set(endpoints) }
             } else if name == Self.stoppedName {
                 stopped.withLock { $0 = json["time"]?.integer }
-            } else if store.gives(name), let entry = Self.decode(json) {
+            } else if store.ownsName(name), let entry = Self.decode(json) {
                 known.append((name, entry))
             }
         }
@@ -76,7 +76,7 @@ final class ConsoleTable: Sendable {
             store.adopt(name, for: key)
             setPeer(entry.peer, of: entry.definition.key)
             if !passed.contains(name) {
-                left.withLock { $0[entry.definition.key] = entry.definition }
+                unrecovered.withLock { $0[entry.definition.key] = entry.definition }
                 store.close(named: name)
             }
         }
@@ -84,11 +84,11 @@ final class ConsoleTable: Sendable {
     }
 
     /// The consoles to which the previous daemon was connected at its end, and whose connections were not handed over.
-    var leftConsoles: [ConsoleHub.Definition] { left.withLock { Array($0.values) } }
+    var unrecoveredConsoles: [ConsoleHub.Definition] { unrecovered.withLock { Array($0.values) } }
 
-    /// Whether `leftConsoles` has the console with that key. To be asked once, when the console is added.
-    func wasLeft(_ key: StreamKey) -> Bool {
-        left.withLock { $0.removeValue(forKey: key) != nil }
+    /// Removes the console with that key from `unrecoveredConsoles`, because it is added; returns whether it was there.
+    func removeUnrecovered(_ key: StreamKey) -> Bool {
+        unrecovered.withLock { $0.removeValue(forKey: key) != nil }
     }
 
     /// When the previous daemon stopped, in microseconds since the Unix epoch; nil when it did not stop in order.

@@ -13,7 +13,7 @@ struct LogTable {
     }
 
     /// Whether a descriptor that was passed under `name` may be a log's.
-    func gives(_ name: String) -> Bool { store.gives(name) }
+    func ownsName(_ name: String) -> Bool { store.ownsName(name) }
 
     /// The name under which the descriptor of the log at `path` is stored, or will be.
     func name(of path: String) -> String { store.name(of: path) }
@@ -51,7 +51,7 @@ struct LogTable {
         _ accepted: (String, LogManager.InheritedLog) -> LogManager.InheritedLog?
     ) -> [LogManager.InheritedLog] {
         store.entries().compactMap { name, entry in
-            guard store.gives(name), let log = (try? JSON(parsing: entry)).flatMap(LogManagerState.log),
+            guard store.ownsName(name), let log = (try? JSON(parsing: entry)).flatMap(LogManagerState.log),
                 let log = accepted(name, log)
             else {
                 store.remove(named: name)

@@ -145,7 +145,7 @@ public final class Virtlogd {
         PassedDescriptors.take { name, descriptor in
             if name == VirtlogdPaths.socketName {
                 sockets.append(descriptor.release())
-            } else if table.gives(name) {
+            } else if table.ownsName(name) {
                 passed[name] = descriptor.release()
             } else {
                 // Nobody would read the manager's copy, and its other end might wait for that.

@@ -37,7 +37,7 @@ public final class DescriptorStore: Sendable {
     // MARK: - Names
 
     /// Whether a descriptor that was passed under `name` may be one of this store.
-    public func gives(_ name: String) -> Bool {
+    public func ownsName(_ name: String) -> Bool {
         name.hasPrefix(formerPrefix) || names.withLock { $0.number(of: name) != nil }
     }
 

@@ -22,7 +22,7 @@ import Testing
         isOnDemand: Bool = false,
         isDiscovered: Bool = false,
         knownPeer: PeerIdentity? = nil,
-        wasLeft: Bool = false
+        isUnrecovered: Bool = false
     ) -> ConsoleLink {
         let traits = ConsoleLink.Traits(
             endpoint: endpoint,
@@ -30,7 +30,7 @@ import Testing
             isDiscovered: isDiscovered,
             joinAge: 1000
         )
-        return ConsoleLink(traits, knownPeer: knownPeer, wasLeft: wasLeft)
+        return ConsoleLink(traits, knownPeer: knownPeer, isUnrecovered: isUnrecovered)
     }
 
     private func connect(
@@ -163,19 +163,19 @@ import Testing
     }
 
     @Test("a machine that ended while no daemon ran has a gap and an end, once; one that runs on has a gap")
-    func left() {
+    func unrecovered() {
         let gap = ConsoleLink.Action.mark(.absence(.daemonAway), sinceStop: true)
-        let end: [ConsoleLink.Action] = [gap, .mark(.boot(.closed), sinceStop: false), .disown]
+        let end: [ConsoleLink.Action] = [gap, .mark(.boot(.closed), sinceStop: false), .forgetPreviousConnection]
         for failure in [Self.refused, Self.absent] {
-            var ended = link(isDiscovered: true, knownPeer: Self.first, wasLeft: true)
+            var ended = link(isDiscovered: true, knownPeer: Self.first, isUnrecovered: true)
             _ = ended.begin()
             expect(Array(ended.failed(failure).prefix(3)), end)
             _ = ended.endpointChanged()
             expect(!ended.failed(failure).contains(gap))
         }
-        var restarted = link(knownPeer: Self.first, wasLeft: true)
+        var restarted = link(knownPeer: Self.first, isUnrecovered: true)
         expect(Array(connect(&restarted, to: Self.second).prefix(2)), [gap, .mark(.boot(.powerOn), sinceStop: true)])
-        var same = link(knownPeer: Self.first, wasLeft: true)
+        var same = link(knownPeer: Self.first, isUnrecovered: true)
         expect(connect(&same), [gap, .resumeInput])
         _ = same.disconnected(at: 10)
         _ = same.retryDue()

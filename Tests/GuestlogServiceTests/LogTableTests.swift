@@ -34,7 +34,7 @@ import VirtLogManager
         table.remove("/logs/b")
         #expect(table.name(of: "/logs/a") == "l1" && table.name(of: "/logs/c") == "l3")
         let next = makeTable()
-        #expect(next.gives("l1") && !next.gives("virtlogd.socket"))
+        #expect(next.ownsName("l1") && !next.ownsName("virtlogd.socket"))
         let logs = next.load(["l1": 7])
         #expect(logs.map(\.path) == ["/logs/a"] && logs.map(\.descriptor) == [7])
         #expect(next.name(of: "/logs/a") == "l1")
@@ -48,7 +48,7 @@ import VirtLogManager
         let entry = LogManagerState.log(log("/logs/a")).bytes
         try LinuxFileSystem().replace(name + ".json", in: folder.path + "/held", with: entry)
         let table = makeTable()
-        #expect(table.gives(name))
+        #expect(table.ownsName(name))
         #expect(table.load([name: 7]).map(\.path) == ["/logs/a"])
         // What its keeper has discarded is listed by this name.
         #expect(table.name(of: "/logs/a") == name)

@@ -41,8 +41,8 @@ import Testing
         let former = "console-web%2Econsole0"
         makeStore().note(former, Array("one".utf8))
         let store = makeStore()
-        #expect(store.gives(former) && store.gives("c1") && store.gives("czzzzz"))
-        #expect(["dropped", "c", "c01", "c+1", "cA", "c100000", "l1"].allSatisfy { !store.gives($0) })
+        #expect(store.ownsName(former) && store.ownsName("c1") && store.ownsName("czzzzz"))
+        #expect(["dropped", "c", "c01", "c+1", "cA", "c100000", "l1"].allSatisfy { !store.ownsName($0) })
         store.adopt(former, for: "web")
         #expect(store.name(of: "web") == former)
         store.put("web", 0, Array("two".utf8))
