@@ -120,11 +120,11 @@ public final class Daemon {
             throw error
         }
         let loops = capture.shards.map(\.loop) + (collector.map { [$0.eventLoop] } ?? [])
-        let ending = process.serve("capturing", watching: loops, reload: reload)
-        process.notify(ending)
+        let stopReason = process.serve("capturing", watching: loops, reload: reload)
+        process.notify(stopReason)
         listeners.stop()
         var passed = listeners.passed
-        if case .replace = ending {
+        if case .replace = stopReason {
             passed += collector?.passListeners() ?? []
         }
         collector?.stop()
@@ -133,8 +133,8 @@ public final class Daemon {
         domainWatch.stop()
         nodeLogs?.stop()
         sources?.stop()
-        let isHeld = process.isHeld(after: ending)
-        switch ending {
+        let isHeld = process.isHeld(after: stopReason)
+        switch stopReason {
         case .stop:
             // The service manager keeps the consoles for the next daemon; without one they are closed.
             process.endCapture(isHeld: isHeld) { closeConsoles(isHeld: isHeld) }

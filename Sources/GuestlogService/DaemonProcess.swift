@@ -19,7 +19,7 @@ final class DaemonProcess {
     private let replacing: Int32
 
     /// Why a daemon ends.
-    enum Ending {
+    enum StopReason {
         case stop
         /// It is replaced by the program with that version.
         case replace(version: String)
@@ -76,14 +76,14 @@ final class DaemonProcess {
 
     /// Reports that the daemon is ready, and waits until a signal ends it. Meanwhile SIGHUP calls `reload`, and the
     /// service manager's watchdog is notified while all `loops` run. A blocked disk is no reason for a restart.
-    func serve(_ status: String, watching loops: [EventLoop], reload: () -> Void) -> Ending {
+    func serve(_ status: String, watching loops: [EventLoop], reload: () -> Void) -> StopReason {
         service.notify("READY=1\nSTATUS=\(status)")
         let heartbeat = Heartbeat(loops)
         // Twice in each watchdog interval.
         let interval = service.watchdogMicroseconds.map { Int32(clamping: $0 / 2000) } ?? -1
         while true {
-            if let signal = signals.next(milliseconds: interval), let ending = handle(signal, reload) {
-                return ending
+            if let signal = signals.next(milliseconds: interval), let stopReason = handle(signal, reload) {
+                return stopReason
             }
             if interval > 0, heartbeat.isAlive() {
                 service.notify("WATCHDOG=1")
@@ -96,7 +96,7 @@ final class DaemonProcess {
         kill(getpid(), SIGTERM)
     }
 
-    private func handle(_ signal: Int32, _ reload: () -> Void) -> Ending? {
+    private func handle(_ signal: Int32, _ reload: () -> Void) -> StopReason? {
         switch signal {
         case SIGHUP:
             reload()
@@ -134,8 +134,8 @@ final class DaemonProcess {
     // MARK: - End
 
     /// Notifies the service manager of the end.
-    func notify(_ ending: Ending) {
-        switch ending {
+    func notify(_ stopReason: StopReason) {
+        switch stopReason {
         case .stop: service.notify("STOPPING=1")
         // Not "stopping": systemd would wait for the end of this process, and enforce it.
         case .replace: notifyReloading()
@@ -144,8 +144,8 @@ final class DaemonProcess {
 
     /// Whether another process has the guests' descriptors after this one: the next image, or the service manager. The
     /// keeper ends with this process.
-    func isHeld(after ending: Ending) -> Bool {
-        switch ending {
+    func isHeld(after stopReason: StopReason) -> Bool {
+        switch stopReason {
         case .stop: service.isPresent && keeper == nil
         case .replace: true
         }
@@ -169,7 +169,7 @@ final class DaemonProcess {
     }
 
     /// Replaces this image after `prepare` has passed the descriptors on. When that fails, this program begins anew, with
-    /// what `prepareOwn` passes on. Returns never; throws when that fails too.
+    /// what `prepareOwn` passes on. Never returns; throws when that fails too.
     func replace(
         unblocked: Bool = false,
         _ prepare: () throws(SystemError) -> Void,
@@ -190,10 +190,10 @@ final class DaemonProcess {
 /// Detects event loops that no longer run: each must have answered the last request before the next is posted.
 private final class Heartbeat {
     private let loops: [EventLoop]
-    private let answers = Answers()
+    private let responses = ResponseCount()
     private var asked = 0
 
-    private final class Answers: Sendable {
+    private final class ResponseCount: Sendable {
         let count = Atomic(0)
     }
 
@@ -202,12 +202,12 @@ private final class Heartbeat {
     }
 
     func isAlive() -> Bool {
-        guard answers.count.load(ordering: .relaxed) == asked else {
+        guard responses.count.load(ordering: .relaxed) == asked else {
             return false
         }
         asked += loops.count
         for loop in loops {
-            loop.post { [answers] in answers.count.wrappingAdd(1, ordering: .relaxed) }
+            loop.post { [responses] in responses.count.wrappingAdd(1, ordering: .relaxed) }
         }
         return true
     }

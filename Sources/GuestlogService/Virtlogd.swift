@@ -116,22 +116,22 @@ public final class Virtlogd {
         let thread = try WorkerThread(name: "gl-logs") { [control] in control.run() }
         // The settings are read at the start only, as virtlogd's are.
         let loops = capture.shards.map(\.loop) + [control]
-        let ending = process.serve("keeping logs", watching: loops, reload: capture.reopenPlainFiles)
-        process.notify(ending)
-        let isHeld = process.isHeld(after: ending)
+        let stopReason = process.serve("keeping logs", watching: loops, reload: capture.reopenPlainFiles)
+        process.notify(stopReason)
+        let isHeld = process.isHeld(after: stopReason)
         // Another program does not know the in-flight rings: what remained there would be missing in its files.
-        let logs = process.endCapture(isHeld: isHeld, isContinuedElsewhere: ending.isOtherProgram) {
+        let logs = process.endCapture(isHeld: isHeld, isContinuedElsewhere: stopReason.isOtherProgram) {
             control.stop()
             thread.join()
             server.stop()
             return manager.suspend(passedOn: isHeld)
         }
-        switch ending {
+        switch stopReason {
         case .stop:
             socket?.removeFile()
             processFile?.remove()
         case .replace:
-            try replace(with: logs, isOther: ending.isOtherProgram)
+            try replace(with: logs, isOther: stopReason.isOtherProgram)
         }
     }
 
@@ -202,7 +202,7 @@ public final class Virtlogd {
     }
 }
 
-extension DaemonProcess.Ending {
+extension DaemonProcess.StopReason {
     /// Whether the program that follows is not this one, but virtlogd.
     fileprivate var isOtherProgram: Bool {
         if case .replace(let version) = self { !version.contains("(guestlog)") } else { false }

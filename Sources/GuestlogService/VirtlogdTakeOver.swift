@@ -15,7 +15,7 @@ public struct VirtlogdTakeOver {
     }
 
     /// The result.
-    public struct Done: Sendable {
+    public struct Outcome: Sendable {
         /// The process, the same before and after.
         public let process: Int32
         /// The number of its open logs.
@@ -48,7 +48,7 @@ public struct VirtlogdTakeOver {
     }
 
     /// Replaces the running virtlogd, unless this program could not begin. May be repeated after it was interrupted.
-    public func adopt() throws -> Done {
+    public func adopt() throws -> Outcome {
         let (process, path) = try find()
         guard program(of: process) != ownProgram else {
             throw Refused(description: "process \(process) runs Guestlog already")
@@ -65,7 +65,7 @@ public struct VirtlogdTakeOver {
     }
 
     /// Restores virtlogd. May be repeated after it was interrupted.
-    public func release() throws -> Done {
+    public func release() throws -> Outcome {
         let (process, path) = try find()
         guard program(of: process) == ownProgram else {
             throw Refused(description: "process \(process) runs \(program(of: process)), not Guestlog")
@@ -119,12 +119,12 @@ public struct VirtlogdTakeOver {
         _ path: String,
         within seconds: Int,
         otherwise reason: String
-    ) throws(Refused) -> Done {
+    ) throws(Refused) -> Outcome {
         let before = program(of: process)
         kill(process, SIGUSR1)
         for _ in 0..<(seconds * 100) {
             if program(of: process) != before, program(of: process) != "" {
-                return Done(process: process, logs: logs(of: process), path: path)
+                return Outcome(process: process, logs: logs(of: process), path: path)
             }
             guard kill(process, 0) == 0 else {
                 throw Refused(description: "process \(process) has ended: restart the log daemon")
