@@ -30,7 +30,7 @@ protocol SinkOpening: AnyObject {
     var isDiskFull: Bool { get }
     /// Whether entries may stay in the rings while another process changes what a stream needs to be opened.
     var maySuspend: Bool { get }
-    /// Throws EBUSY while another process changes the facts of the VM.
+    /// Throws EBUSY while another process changes the metadata of the VM.
     func open(_ key: StreamKey, _ properties: StreamProperties) throws(SystemError) -> OpenedSink
     /// The stream is written from now on.
     func began(_ stream: StreamID)

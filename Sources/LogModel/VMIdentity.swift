@@ -45,7 +45,8 @@ public struct VMIdentity: Hashable, Sendable {
         var encoded = PercentEncoding.folder.encode(name)
         if let namespace {
             encoded = PercentEncoding.folder.encode(namespace) + "." + encoded
-        } else if let first = encoded.utf8.first, Self.canonicalUUID(encoded) == encoded || Self.taken.contains(encoded)
+        } else if let first = encoded.utf8.first,
+            Self.canonicalUUID(encoded) == encoded || Self.reservedNames.contains(encoded)
         {
             encoded = "%" + String(first, radix: 16, uppercase: true) + encoded.dropFirst()
         }
@@ -97,13 +98,13 @@ public struct VMIdentity: Hashable, Sendable {
             return nil
         }
         self.init(name: name, namespace: parts.count == 2 ? first : nil, instance: instance)
-        guard isCut || self.directoryName == directoryName, !Self.taken.contains(directoryName) else {
+        guard isCut || self.directoryName == directoryName, !Self.reservedNames.contains(directoryName) else {
             return nil
         }
     }
 
     /// Names in the store's folder that are not VMs'.
-    public static let taken: Set<String> = ["access", "lock", "outputs", "reserve", "sources"]
+    public static let reservedNames: Set<String> = ["access", "lock", "outputs", "reserve", "sources"]
 
     /// Leaves room for the instance's suffix below the 255 bytes that file systems allow.
     static let maximumDirectoryLength = 200

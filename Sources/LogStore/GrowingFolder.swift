@@ -81,7 +81,7 @@ public struct GrowingFolder: Sendable {
     /// Whether `entry` may be the folder of a VM or a stream. Streams' names have no dot, those of files beside them
     /// do; a VM's may have one, between its namespace and its name.
     private func isFolder(_ entry: String) -> Bool {
-        name.isEmpty ? !VMIdentity.taken.contains(entry) : entry != "lock" && !entry.contains(".")
+        name.isEmpty ? !VMIdentity.reservedNames.contains(entry) : entry != "lock" && !entry.contains(".")
     }
 
     /// The folders to be observed that were not returned before.

@@ -19,9 +19,9 @@ extension StreamLayout {
         let folder = parts.dropLast().joined(separator: "/")
         var end = Cursor.start
         if let name = parts.last.flatMap({ StreamName(String($0)) }),
-            let facts = FactsFile.facts(in: folder + "/" + WriterState.name, on: fileSystem)
+            let metadata = MetadataFile.metadata(in: folder + "/" + WriterState.name, on: fileSystem)
         {
-            end = WriterState(facts).ends[name] ?? end
+            end = WriterState(metadata).ends[name] ?? end
         }
         end.advance(to: SealedExtents(of: self, on: fileSystem)?.end ?? 0)
         return end

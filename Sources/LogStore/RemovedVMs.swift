@@ -27,9 +27,9 @@ struct RemovedVMs {
     init(in store: Store) {
         let limit = LinuxFileSystem.tableLimit
         guard
-            case .facts(let facts, true)? =
-                try? FactsFile.contents(of: Self.path(in: store), limit: limit, on: store.fileSystem),
-            case .object(let members)? = facts["vms"]
+            case .metadata(let metadata, true)? =
+                try? MetadataFile.contents(of: Self.path(in: store), limit: limit, on: store.fileSystem),
+            case .object(let members)? = metadata["vms"]
         else {
             return
         }
@@ -48,9 +48,9 @@ struct RemovedVMs {
             "it is rewritten when the next log is removed; until then, new records of a removed VM that returns may get "
             + "positions used before"
         let limit = LinuxFileSystem.tableLimit
-        switch try FactsFile.contents(of: path(in: store), limit: limit, on: store.fileSystem) {
-        case .absent, .facts(_, agree: true): return nil
-        case .facts: return Damage(name, "does not agree with its checksum", remedy: remedy)
+        switch try MetadataFile.contents(of: path(in: store), limit: limit, on: store.fileSystem) {
+        case .absent, .metadata(_, agree: true): return nil
+        case .metadata: return Damage(name, "does not agree with its checksum", remedy: remedy)
         case .unreadable(let reason): return Damage(name, reason, remedy: remedy)
         }
     }
@@ -80,7 +80,7 @@ struct RemovedVMs {
         let members = entries.sorted { $0.key < $1.key }.map { directory, entry in
             (directory, JSON.array([.integer(Int64(entry.stride)), .integer(entry.removed.microseconds)]))
         }
-        let text = FactsFile.text(of: [
+        let text = MetadataFile.text(of: [
             ("format", .integer(Int64(StoreLimits.formatVersion))), ("vms", .object(members)),
         ])
         try store.fileSystem.clear(Self.path(in: store), for: .regular)

@@ -142,9 +142,9 @@ extension Retention {
 
     private func removeTree(_ path: String) throws(SystemError) {
         // The files with the identity are removed last: a folder left by a crash can still be identified and removed.
-        let facts: Set<String> = ["vm.json", "meta.json"]
+        let metadata: Set<String> = ["vm.json", "meta.json"]
         let names = try store.fileSystem.names(in: path)
-        for name in names.filter({ !facts.contains($0) }) + names.filter(facts.contains) {
+        for name in names.filter({ !metadata.contains($0) }) + names.filter(metadata.contains) {
             let entry = path + "/" + name
             if store.fileSystem.status(entry)?.isDirectory == true {
                 try removeTree(entry)

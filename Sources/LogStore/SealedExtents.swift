@@ -24,11 +24,11 @@ struct SealedExtents: Equatable {
     /// Reads the file of a stream. A stream created by a version that writes this file, and without one, has nothing
     /// sealed or removed yet; for others without a valid file the result is nil.
     init?(of layout: StreamLayout, on fileSystem: any FileSystem) {
-        switch try? FactsFile.contents(of: layout.extentsFile, on: fileSystem) {
-        case .facts(let facts, let agree)? where agree != false:
-            self.init(facts)
+        switch try? MetadataFile.contents(of: layout.extentsFile, on: fileSystem) {
+        case .metadata(let metadata, let agree)? where agree != false:
+            self.init(metadata)
         case .absent?:
-            guard case .facts(_, true)? = try? FactsFile.contents(of: layout.metadata, on: fileSystem) else {
+            guard case .metadata(_, true)? = try? MetadataFile.contents(of: layout.metadata, on: fileSystem) else {
                 return nil
             }
             self.init()
@@ -39,22 +39,22 @@ struct SealedExtents: Equatable {
 
     init() {}
 
-    init?(_ facts: JSON) {
-        guard let begin = facts["begin"]?.integer, let segments = Self.ranges(facts["segments"]),
-            let heads = Self.ranges(facts["heads"])
+    init?(_ metadata: JSON) {
+        guard let begin = metadata["begin"]?.integer, let segments = Self.ranges(metadata["segments"]),
+            let heads = Self.ranges(metadata["heads"])
         else {
             return nil
         }
         self.begin = UInt64(clamping: begin)
         self.segments = segments
         self.heads = heads
-        source.value = facts["source"]?.text.flatMap { [UInt8](hexadecimal: $0) }
-        source.length = Int(clamping: facts["source_length"]?.integer ?? 0)
+        source.value = metadata["source"]?.text.flatMap { [UInt8](hexadecimal: $0) }
+        source.length = Int(clamping: metadata["source_length"]?.integer ?? 0)
     }
 
-    private static func ranges(_ facts: JSON?) -> [Range<UInt64>]? {
+    private static func ranges(_ json: JSON?) -> [Range<UInt64>]? {
         var ranges: [Range<UInt64>] = []
-        for pair in facts?.elements ?? [] {
+        for pair in json?.elements ?? [] {
             guard let bounds = pair.elements, bounds.count == 2, let from = bounds[0].integer,
                 let to = bounds[1].integer, from >= 0, from <= to, UInt64(to) < StreamLayout.positionLimit
             else {
@@ -62,10 +62,10 @@ struct SealedExtents: Equatable {
             }
             ranges.append(UInt64(from)..<UInt64(to))
         }
-        return facts == nil ? nil : ranges.sorted { $0.lowerBound < $1.lowerBound }
+        return json == nil ? nil : ranges.sorted { $0.lowerBound < $1.lowerBound }
     }
 
-    private static func facts(_ ranges: [Range<UInt64>]) -> JSON {
+    private static func json(of ranges: [Range<UInt64>]) -> JSON {
         .array(
             ranges.map { range in
                 .array([
@@ -76,18 +76,18 @@ struct SealedExtents: Equatable {
     }
 
     private func write(to layout: StreamLayout, on fileSystem: any FileSystem) throws(SystemError) {
-        let text = FactsFile.text(
+        let text = MetadataFile.text(
             of: [
                 ("format", .integer(Int64(StoreLimits.formatVersion))),
                 ("begin", .integer(Int64(clamping: begin))),
-                ("segments", Self.facts(segments)),
-                ("heads", Self.facts(heads)),
-            ] + sourceFacts
+                ("segments", Self.json(of: segments)),
+                ("heads", Self.json(of: heads)),
+            ] + sourceMembers
         )
         try fileSystem.replace(Self.name, in: layout.path, with: text)
     }
 
-    private var sourceFacts: [(String, JSON)] {
+    private var sourceMembers: [(String, JSON)] {
         guard let value = source.value else {
             return []
         }

@@ -34,7 +34,7 @@ public struct Store: Sendable {
         public var ended: Timestamp?
         /// What is wrong with `vm.json`; nil when it is valid. Otherwise the identity is derived from the folder's
         /// name.
-        public var factsProblem: String?
+        public var metadataProblem: String?
 
         init(identity: VMIdentity, directory: String? = nil, created: Timestamp, ended: Timestamp? = nil) {
             self.identity = identity
@@ -54,7 +54,7 @@ public struct Store: Sendable {
     }
     /// No VM's folder has that name, because VMs' folder names contain no `/`.
     private static let nowhere = "access/hidden"
-    func factsPath(_ vm: String) -> String { root + "/" + vm + "/vm.json" }
+    func metadataPath(_ vm: String) -> String { root + "/" + vm + "/vm.json" }
 
     /// All VMs, by name, then by age; other folders are skipped.
     public func vms() throws(SystemError) -> [VM] {
@@ -92,18 +92,19 @@ public struct Store: Sendable {
         return last
     }
 
-    /// The VM whose facts can be read.
+    /// The VM whose metadata can be read.
     private func whole(_ directory: String) -> VM? {
-        guard case .facts(let facts, let agree)? = try? FactsFile.contents(of: factsPath(directory), on: fileSystem),
-            let name = facts["name"]?.text, let created = facts["created"]?.integer
+        let contents = try? MetadataFile.contents(of: metadataPath(directory), on: fileSystem)
+        guard case .metadata(let metadata, let agree)? = contents,
+            let name = metadata["name"]?.text, let created = metadata["created"]?.integer
         else {
             return nil
         }
         let identity = VMIdentity(
             name: name,
-            uuid: facts["uuid"]?.text,
-            namespace: facts["namespace"]?.text,
-            instance: Int(facts["instance"]?.integer ?? 0)
+            uuid: metadata["uuid"]?.text,
+            namespace: metadata["namespace"]?.text,
+            instance: Int(metadata["instance"]?.integer ?? 0)
         )
         guard identity.directoryName == directory else {
             return nil
@@ -111,13 +112,13 @@ public struct Store: Sendable {
         var vm = VM(
             identity: identity,
             created: Timestamp(microseconds: created),
-            ended: facts["ended"]?.integer.map { Timestamp(microseconds: $0) }
+            ended: metadata["ended"]?.integer.map { Timestamp(microseconds: $0) }
         )
-        vm.factsProblem = agree == false ? "does not agree with its checksum" : nil
+        vm.metadataProblem = agree == false ? "does not agree with its checksum" : nil
         return vm
     }
 
-    /// The VM whose facts are missing or damaged, and whose folder has a log: identified by the folder's name.
+    /// The VM whose metadata is missing or damaged, and whose folder has a log: identified by the folder's name.
     private func damaged(_ directory: String) -> VM? {
         guard let identity = VMIdentity(directoryName: directory),
             let status = fileSystem.status(path(of: directory)), status.isDirectory
@@ -125,21 +126,21 @@ public struct Store: Sendable {
             return nil
         }
         let problem: String
-        switch try? FactsFile.contents(of: factsPath(directory), on: fileSystem) {
+        switch try? MetadataFile.contents(of: metadataPath(directory), on: fileSystem) {
         case .absent?:
-            // A folder without facts and without streams is being created.
+            // A folder without metadata and without streams is being created.
             let streams = (try? foundStreams(of: directory)) ?? []
             guard !streams.isEmpty || !rememberedStreams(of: directory).isEmpty else {
                 return nil
             }
             problem = "is missing"
         case .unreadable(let reason)?: problem = reason
-        case .facts?: problem = "is not this VM's"
+        case .metadata?: problem = "is not this VM's"
         case nil: return nil
         }
         let created = Timestamp(microseconds: status.modifiedMicroseconds)
         var vm = VM(identity: identity, directory: directory, created: created)
-        vm.factsProblem = problem
+        vm.metadataProblem = problem
         return vm
     }
 
@@ -149,28 +150,28 @@ public struct Store: Sendable {
     }
 
     func write(_ vm: VM, isDurable: Bool = true) throws(SystemError) {
-        var facts: [(String, JSON)] = [
+        var metadata: [(String, JSON)] = [
             ("format", .integer(Int64(StoreLimits.formatVersion))),
             ("name", .string(vm.identity.name)),
             ("created", .integer(vm.created.microseconds)),
         ]
         if let uuid = vm.identity.uuid {
-            facts.append(("uuid", .string(uuid)))
+            metadata.append(("uuid", .string(uuid)))
         }
         if let namespace = vm.identity.namespace {
-            facts.append(("namespace", .string(namespace)))
+            metadata.append(("namespace", .string(namespace)))
         }
         if vm.identity.instance > 0 {
-            facts.append(("instance", .integer(Int64(vm.identity.instance))))
+            metadata.append(("instance", .integer(Int64(vm.identity.instance))))
         }
         if let ended = vm.ended {
-            facts.append(("ended", .integer(ended.microseconds)))
+            metadata.append(("ended", .integer(ended.microseconds)))
         }
-        try fileSystem.clear(factsPath(vm.directory), for: .regular)
+        try fileSystem.clear(metadataPath(vm.directory), for: .regular)
         try fileSystem.replace(
             "vm.json",
             in: path(of: vm.directory),
-            with: FactsFile.text(of: facts),
+            with: MetadataFile.text(of: metadata),
             isDurable: isDurable
         )
     }
@@ -191,8 +192,8 @@ public struct Store: Sendable {
 
     /// The streams that `writer.json` recorded when the VM was last closed.
     private func rememberedStreams(of vm: String) -> [StreamName] {
-        let facts = FactsFile.facts(in: path(of: vm) + "/" + WriterState.name, on: fileSystem)
-        return facts.map { WriterState($0).ends.filter { $0.value > .start }.keys.sorted() } ?? []
+        let metadata = MetadataFile.metadata(in: path(of: vm) + "/" + WriterState.name, on: fileSystem)
+        return metadata.map { WriterState($0).ends.filter { $0.value > .start }.keys.sorted() } ?? []
     }
 
     private func isStream(_ id: StreamID) -> Bool {
@@ -219,16 +220,16 @@ public struct Store: Sendable {
 
     public func folder(of stream: StreamID) -> String { path(of: stream) }
 
-    /// The properties of a stream; those of a console when its metadata are missing or unreadable.
+    /// The properties of a stream; those of a console when its metadata is missing or unreadable.
     public func properties(of stream: StreamID) -> StreamProperties {
-        FactsFile.facts(in: StreamLayout(path: path(of: stream)).metadata, on: fileSystem).map(StreamProperties.init)
-            ?? StreamProperties()
+        let metadata = MetadataFile.metadata(in: StreamLayout(path: path(of: stream)).metadata, on: fileSystem)
+        return metadata.map(StreamProperties.init) ?? StreamProperties()
     }
 
-    /// Throws ENOTSUP when the facts in the file at `path` are of a newer format.
+    /// Throws ENOTSUP when the metadata in the file at `path` is of a newer format.
     func checkFormat(_ path: String) throws(SystemError) {
-        guard case .facts(let facts, _) = try FactsFile.contents(of: path, on: fileSystem),
-            let version = facts["format"]?.integer, version > StoreLimits.formatVersion
+        guard case .metadata(let metadata, _) = try MetadataFile.contents(of: path, on: fileSystem),
+            let version = metadata["format"]?.integer, version > StoreLimits.formatVersion
         else {
             return
         }

@@ -54,7 +54,7 @@ public struct StoreCheck {
         guard store.fileSystem.status(store.path(of: directory)) != nil else {
             return found
         }
-        if let problem = vm.factsProblem {
+        if let problem = vm.metadataProblem {
             found.damages.append(Damage(directory + "/vm.json", problem, remedy: Damage.rewritten))
         }
         let state = try checkWriterState(of: directory, &found.damages)
@@ -89,18 +89,19 @@ public struct StoreCheck {
     private func checkWriterState(of directory: String, _ damages: inout [Damage]) throws(SystemError) -> WriterState? {
         let path = directory + "/" + WriterState.name
         let remedy = Damage.rewritten + "; until then the streams are treated as after a host crash"
-        switch try FactsFile.contents(of: store.root + "/" + path, on: store.fileSystem) {
-        case .facts(let facts, let agree):
+        switch try MetadataFile.contents(of: store.root + "/" + path, on: store.fileSystem) {
+        case .metadata(let metadata, let agree):
             if agree == false {
                 damages.append(Damage(path, "does not agree with its checksum", remedy: remedy))
                 return nil
             }
-            return WriterState(facts)
+            return WriterState(metadata)
         case .unreadable(let reason):
             damages.append(Damage(path, reason, remedy: remedy))
         case .absent:
             // Versions without checksums removed the file when they closed the VM.
-            if case .facts(_, true) = try FactsFile.contents(of: store.factsPath(directory), on: store.fileSystem) {
+            let vmFile = store.metadataPath(directory)
+            if case .metadata(_, true) = try MetadataFile.contents(of: vmFile, on: store.fileSystem) {
                 damages.append(Damage(path, "is missing", remedy: Damage.rewritten))
             }
         }

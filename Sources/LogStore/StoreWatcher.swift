@@ -182,7 +182,7 @@ public final class StoreWatcher: @unchecked Sendable {
     /// be something in them already. A folder that cannot be listed is looked at again at its next event.
     private func look(at vm: String) {
         // No VM's folder begins with a dot.
-        guard refusedSince == nil, !vm.hasPrefix("."), !VMIdentity.taken.contains(vm) else {
+        guard refusedSince == nil, !vm.hasPrefix("."), !VMIdentity.reservedNames.contains(vm) else {
             return
         }
         do throws(SystemError) {

@@ -56,7 +56,7 @@ struct StreamCheck {
             damages.append(Damage(id.folder, what, lost: 0..<end.offset, remedy: Damage.rewritten))
             return
         }
-        try checkFacts(layout.metadata, remedy: Damage.rewritten + "; until then the log is read as a console's")
+        try checkMetadata(layout.metadata, remedy: Damage.rewritten + "; until then the log is read as a console's")
         let extents = names.compactMap(StreamLayout.extent(named:)).sorted()
         let segments = extents.filter { $0.kind == .segment }
         let logs = Set(extents.filter { $0.kind == .pair }.map(\.base))
@@ -94,10 +94,10 @@ struct StreamCheck {
             && Self.uncovered(pair, sealed.map { IntactRange(range: $0) }).isEmpty
     }
 
-    private mutating func checkFacts(_ file: String, isNeeded: Bool = true, remedy: String) throws(SystemError) {
-        switch try FactsFile.contents(of: file, on: fileSystem) {
-        case .facts(_, false): damages.append(Damage(path(file), "does not agree with its checksum", remedy: remedy))
-        case .facts: break
+    private mutating func checkMetadata(_ file: String, isNeeded: Bool = true, remedy: String) throws(SystemError) {
+        switch try MetadataFile.contents(of: file, on: fileSystem) {
+        case .metadata(_, false): damages.append(Damage(path(file), "does not agree with its checksum", remedy: remedy))
+        case .metadata: break
         case .unreadable(let reason): damages.append(Damage(path(file), reason, remedy: remedy))
         case .absent where isNeeded: damages.append(Damage(path(file), "is missing", remedy: remedy))
         case .absent: break
@@ -138,7 +138,7 @@ struct StreamCheck {
         let known = SealedExtents(of: layout, on: fileSystem)
         let remedy =
             Damage.rewritten + "; until then bytes missing at the beginning are treated as removed by retention"
-        try checkFacts(layout.extentsFile, isNeeded: isUnpaired && isOfThisVersion, remedy: remedy)
+        try checkMetadata(layout.extentsFile, isNeeded: isUnpaired && isOfThisVersion, remedy: remedy)
         var missing: [Range<UInt64>] = []
         var position = known?.begin ?? oldest
         for next in ranges where next.range.upperBound > position || next.range.isEmpty {
@@ -164,7 +164,10 @@ struct StreamCheck {
     }
 
     private var isOfThisVersion: Bool {
-        if case .facts(_, true)? = try? FactsFile.contents(of: layout.metadata, on: fileSystem) { true } else { false }
+        guard case .metadata(_, true)? = try? MetadataFile.contents(of: layout.metadata, on: fileSystem) else {
+            return false
+        }
+        return true
     }
 
     /// The parts of `range` outside all of `ranges`, which are sorted.

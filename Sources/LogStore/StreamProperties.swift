@@ -30,13 +30,13 @@ public struct StreamProperties: Hashable, Sendable {
         self.isReplayable = isReplayable
     }
 
-    init(_ facts: JSON) {
-        encoding = facts["encoding"]?.text.flatMap(Encoding.init) ?? .raw
-        clock = facts["clock"]?.text.flatMap(Clock.init) ?? .host
-        isReplayable = facts["replayable"]?.bool ?? false
+    init(_ metadata: JSON) {
+        encoding = metadata["encoding"]?.text.flatMap(Encoding.init) ?? .raw
+        clock = metadata["clock"]?.text.flatMap(Clock.init) ?? .host
+        isReplayable = metadata["replayable"]?.bool ?? false
     }
 
-    var facts: [(String, JSON)] {
+    var metadata: [(String, JSON)] {
         [
             ("format", .integer(Int64(StoreLimits.formatVersion))),
             ("encoding", .string(encoding.rawValue)),

@@ -7,21 +7,21 @@ import SystemIO
 /// writes the console, `guestlog serve` what the guest's agent sends.
 ///
 /// The file's lock is held shared by each of them; earlier versions, one of which wrote all of a VM, took it exclusively.
-/// Its numbered locks say who writes what: each stream has one process, and the VM's facts are changed by one at a time.
+/// Its numbered locks say who writes what: each stream has one process, and the VM's metadata is changed by one at a time.
 struct VMLock {
     private let file: StoredFile
     /// The file's, to notice that the folder was moved or made anew.
     let identity: FileIdentity?
 
-    /// Held by who changes the facts, for a moment.
-    private static let facts: Int64 = 0
+    /// Held by who changes the metadata, for a moment.
+    private static let metadata: Int64 = 0
     /// Held shared by all who write the VM.
     private static let presence: Int64 = 1
 
     /// How many milliseconds a lock is waited for: a check of the store holds it for a moment, and so does a child that
     /// another thread begins to start.
     private static let wait = 100
-    private static let waitForFacts = 1000
+    private static let waitForMetadata = 1000
 
     /// Throws EWOULDBLOCK when an earlier version of this program writes the VM in another process.
     init(in folder: String, on fileSystem: any FileSystem) throws(SystemError) {
@@ -57,13 +57,13 @@ struct VMLock {
         return file.lock(number: number, within: Self.wait)
     }
 
-    /// Runs `body` while no other process changes the VM's facts. Throws EBUSY when one does: at once, or if this `waits`,
+    /// Runs `body` while no other process changes the VM's metadata. Throws EBUSY when one does: at once, or if this `waits`,
     /// after a second.
     func exclusively<Result>(waits: Bool, _ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
-        guard file.lock(number: Self.facts, within: waits ? Self.waitForFacts : 0) else {
+        guard file.lock(number: Self.metadata, within: waits ? Self.waitForMetadata : 0) else {
             throw SystemError("lock (another process holds it)", file.path, code: SystemError.busy)
         }
-        defer { file.unlock(number: Self.facts) }
+        defer { file.unlock(number: Self.metadata) }
         return try body()
     }
 }

@@ -30,7 +30,7 @@ public final class VMStore {
     /// another namespace.
     ///
     /// `pairTarget`: how much text a pair of a fast stream gets before it is closed, in bytes. With `waits`, it waits up to a
-    /// second while another process changes the VM's facts; otherwise that is EBUSY at once.
+    /// second while another process changes the VM's metadata; otherwise that is EBUSY at once.
     public init(
         store: Store,
         name: String,
@@ -59,7 +59,7 @@ public final class VMStore {
         )
     }
 
-    /// Locks the VM's folder, and writes the VM's facts and the writer's state.
+    /// Locks the VM's folder, and writes the VM's metadata and the writer's state.
     private static func openFolder(
         of identity: VMIdentity,
         in store: Store,
@@ -104,7 +104,7 @@ public final class VMStore {
         return (vm, lock, state, isWritten)
     }
 
-    /// Writes the facts of a VM whose folder is there, and the writers' state if there is one.
+    /// Writes the metadata of a VM whose folder is there, and the writers' state if there is one.
     private static func begin(
         _ identity: VMIdentity,
         in store: Store,
@@ -130,7 +130,7 @@ public final class VMStore {
         if left != nil {
             try state.write(at: path, on: fileSystem)
         }
-        if let known, known.factsProblem == nil, known.identity == identity, known.ended == nil {
+        if let known, known.metadataProblem == nil, known.identity == identity, known.ended == nil {
             return (known, state, left != nil)
         }
         let vm = Store.VM(identity: identity, created: known?.created ?? now)
@@ -153,7 +153,7 @@ public final class VMStore {
 
     /// The stream `name`, recovered and ready for appends; created with `properties` when there is none. A stream whose
     /// files were removed or moved since it was opened is recreated, and begins with a gap that counts the loss. Throws
-    /// EWOULDBLOCK when another process writes the stream, and EBUSY when one changes the VM's facts: at once, or if this
+    /// EWOULDBLOCK when another process writes the stream, and EBUSY when one changes the VM's metadata: at once, or if this
     /// `waits`, after a second.
     public func open(
         _ name: StreamName,
@@ -187,7 +187,7 @@ public final class VMStore {
         }
     }
 
-    /// Opens a stream whose lock is held, while no other process changes the VM's facts; `earlier` wrote it before its
+    /// Opens a stream whose lock is held, while no other process changes the VM's metadata; `earlier` wrote it before its
     /// files were moved or removed.
     private func open(
         _ name: StreamName,
@@ -201,7 +201,7 @@ public final class VMStore {
         try makeFolder(of: layout)
         try store.checkFormat(layout.metadata)
         let hostDied = state.unrepaired.contains(name)
-        let actual = try ensureFacts(id, properties, layout)
+        let actual = try ensureMetadata(id, properties, layout)
         var recovery = StreamRecovery(
             layout: layout,
             fileSystem: store.fileSystem,
@@ -280,7 +280,7 @@ public final class VMStore {
     }
 
     /// Writes the properties of a stream when they are missing or damaged; returns the effective ones.
-    private func ensureFacts(
+    private func ensureMetadata(
         _ id: StreamID,
         _ properties: StreamProperties,
         _ layout: StreamLayout
@@ -292,12 +292,12 @@ public final class VMStore {
         if hasFiles, SealedExtents(of: layout, on: fileSystem) == nil {
             try SealedExtents.update(layout, on: fileSystem) { _ in }
         }
-        switch try FactsFile.contents(of: layout.metadata, on: fileSystem) {
-        case .facts(let facts, let agree) where agree != false:
-            return StreamProperties(facts)
+        switch try MetadataFile.contents(of: layout.metadata, on: fileSystem) {
+        case .metadata(let metadata, let agree) where agree != false:
+            return StreamProperties(metadata)
         default:
             try fileSystem.clear(layout.metadata, for: .regular)
-            let text = FactsFile.text(of: properties.facts)
+            let text = MetadataFile.text(of: properties.metadata)
             // Of a new stream it is on disk with the first text, after the next sync.
             try fileSystem.replace("meta.json", in: layout.path, with: text, isDurable: hasFiles)
             return properties

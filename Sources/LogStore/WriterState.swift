@@ -21,23 +21,23 @@ struct WriterState {
 
     /// Reads the file; nil when the VM was never opened. An unreadable file counts as a host crash.
     init?(at path: String, on fileSystem: any FileSystem) throws(SystemError) {
-        switch try FactsFile.contents(of: path + "/" + Self.name, on: fileSystem) {
+        switch try MetadataFile.contents(of: path + "/" + Self.name, on: fileSystem) {
         case .absent:
             return nil
-        case .unreadable, .facts(_, false):
+        case .unreadable, .metadata(_, false):
             self.init()
             hostBoot = ""
-        case .facts(let facts, _):
-            self.init(facts)
+        case .metadata(let metadata, _):
+            self.init(metadata)
         }
     }
 
-    init(_ facts: JSON) {
-        hostBoot = facts["host_boot"]?.text
-        unrepaired = Set((facts["unrepaired"]?.elements ?? []).compactMap { $0.text.flatMap(StreamName.init) })
-        lastStride = min(UInt64(clamping: facts["last_stride"]?.integer ?? 0), StoreLimits.strideLimit)
-        firstStride = min(UInt64(clamping: facts["first_stride"]?.integer ?? 0), StoreLimits.strideLimit)
-        if case .object(let members)? = facts["ends"] {
+    init(_ metadata: JSON) {
+        hostBoot = metadata["host_boot"]?.text
+        unrepaired = Set((metadata["unrepaired"]?.elements ?? []).compactMap { $0.text.flatMap(StreamName.init) })
+        lastStride = min(UInt64(clamping: metadata["last_stride"]?.integer ?? 0), StoreLimits.strideLimit)
+        firstStride = min(UInt64(clamping: metadata["first_stride"]?.integer ?? 0), StoreLimits.strideLimit)
+        if case .object(let members)? = metadata["ends"] {
             for (name, end) in members {
                 if let stream = StreamName(name), let cursor = end.text.flatMap(Cursor.init),
                     cursor.offset < StreamLayout.positionLimit
@@ -50,16 +50,16 @@ struct WriterState {
 
     func write(at path: String, on fileSystem: any FileSystem) throws(SystemError) {
         let ends = ends.sorted { $0.key < $1.key }.map { ($0.key.text, JSON.string($0.value.description)) }
-        var facts: [(String, JSON)] = [
+        var metadata: [(String, JSON)] = [
             ("host_boot", hostBoot.map { .string($0) } ?? .null),
             ("unrepaired", .array(unrepaired.sorted().map { .string($0.text) })),
             ("last_stride", .integer(Int64(lastStride))),
             ("ends", .object(ends)),
         ]
         if firstStride > 0 {
-            facts.append(("first_stride", .integer(Int64(firstStride))))
+            metadata.append(("first_stride", .integer(Int64(firstStride))))
         }
-        try fileSystem.replace(Self.name, in: path, with: FactsFile.text(of: facts))
+        try fileSystem.replace(Self.name, in: path, with: MetadataFile.text(of: metadata))
     }
 
     static let name = "writer.json"

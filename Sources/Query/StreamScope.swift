@@ -50,7 +50,7 @@ struct StreamScope {
         vms.forEach { add($0) }
     }
 
-    /// The named VMs that were deleted since the last call. Reads the facts of each.
+    /// The named VMs that were deleted since the last call. Reads the metadata of each.
     mutating func takeDeleted() -> [Store.VM] {
         guard case .named = future else {
             return []

@@ -23,7 +23,7 @@ public struct VMReport: Hashable, Sendable {
 
     /// The report of `vm`. Read errors are reported in `problem`.
     public init(of vm: Store.VM, in store: Store) {
-        problem = vm.factsProblem.map { "vm.json " + $0 }
+        problem = vm.metadataProblem.map { "vm.json " + $0 }
         do {
             for stream in try store.streams(of: vm.directory) {
                 streams.append(stream.stream)

@@ -50,7 +50,7 @@ import Testing
         try fixture.expectAccounted(for: guest)
         #expect(eventually { fixture.capture.problems.all.isEmpty })
         let vm = try #require(Store(root: store).vm(in: "vm"))
-        #expect(vm.factsProblem == nil)
+        #expect(vm.metadataProblem == nil)
         fixture.stop()
     }
 

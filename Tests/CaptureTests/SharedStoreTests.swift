@@ -70,7 +70,7 @@ import Testing
         records.close()
     }
 
-    @Test("while another process changes a VM's facts its console waits, others do not, and nothing is lost")
+    @Test("while another process changes a VM's metadata its console waits, others do not, and nothing is lost")
     func suspended() throws {
         let capture = try start("serve")
         defer { capture.stop() }

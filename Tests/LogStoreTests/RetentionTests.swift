@@ -358,8 +358,8 @@ import Testing
     func newerFormat() throws {
         let fixture = try StoreFixture(root: folder.path)
         try fixture.append("kept\n")
-        let facts = folder.path + "/web/vm.json"
-        let text = String(decoding: try #require(try fixture.store.fileSystem.contents(of: facts)), as: UTF8.self)
+        let metadata = folder.path + "/web/vm.json"
+        let text = String(decoding: try #require(try fixture.store.fileSystem.contents(of: metadata)), as: UTF8.self)
         let newer = text.replacing("\"format\":1", with: "\"format\":2")
         #expect(newer != text)
         try fixture.store.fileSystem.replace("vm.json", in: folder.path + "/web", with: Array(newer.utf8))

@@ -13,7 +13,7 @@ import Testing
 @Suite(.blocking) struct VerifyTests {
     private static let stream = StreamID(vm: "web", stream: .console0)
 
-    /// A store with every kind of file: boot heads, closed segments, a growing one, a pair, facts.
+    /// A store with every kind of file: boot heads, closed segments, a growing one, a pair, metadata.
     private static func everyKind(isClosed: Bool) throws -> SimulatedFileSystem {
         let files = SimulatedFileSystem(seed: 1)
         files.shortensWrites = false
@@ -179,7 +179,7 @@ import Testing
         try Array("after\n".utf8).withUnsafeBytes { try writer.append($0, time: clock.time) }
         let reading = try Reading(StreamBatches(store.reader(of: Self.stream)))
         #expect(reading.text.hasSuffix("after\n"), "\(what)")
-        #expect(try store.vms().first { $0.directory == "web" }?.factsProblem == nil, "\(what)")
+        #expect(try store.vms().first { $0.directory == "web" }?.metadataProblem == nil, "\(what)")
     }
 
     @Test("a store of an earlier version, without checksums and recorded ends, is intact")
@@ -288,7 +288,7 @@ import Testing
         #expect(try Self.damages(fixture.store).isEmpty)
     }
 
-    @Test("a VM without its facts is identified by its folder, and other folders are skipped")
+    @Test("a VM without its metadata is identified by its folder, and other folders are skipped")
     func folders() throws {
         let files = try Self.everyKind(isClosed: false)
         files["/store/web/vm.json"] = nil
@@ -297,7 +297,7 @@ import Testing
         let store = Store(root: "/store", fileSystem: files)
         let vms = try store.vms()
         #expect(vms.map(\.identity) == [VMIdentity(name: "web")])
-        #expect(vms.first?.factsProblem == "is missing")
+        #expect(vms.first?.metadataProblem == "is missing")
         files["/store/web/console0/meta.json"] = nil
         #expect(try store.streams(of: "web") == [Self.stream])
         #expect(try Self.damages(store).map(\.path) == ["web/vm.json", "web/console0/meta.json"])

@@ -91,7 +91,7 @@ extension FileSystem {
         return try file.read(at: 0, count: size)
     }
 
-    /// Maximum size of a file with a few facts, in bytes.
+    /// Maximum size of a metadata file, in bytes.
     public static var smallFileLimit: Int { 1 << 20 }
     /// Maximum size of a table with a line for every open object, in bytes.
     public static var tableLimit: Int { 64 << 20 }

@@ -4,16 +4,16 @@ import CBytes
 import LogModel
 import SystemIO
 
-/// A small file of facts: one JSON object on one line, whose last member is the CRC-32C of the text of the others. It
+/// A small file of metadata: one JSON object on one line, whose last member is the CRC-32C of the text of the others. It
 /// is replaced as a whole. Files of earlier versions have no checksum.
-enum FactsFile {
+enum MetadataFile {
     private static let checksumName = "crc32c"
 
     enum Contents {
         case absent
-        /// The facts, and whether they match their checksum; nil when they have none.
-        case facts(JSON, agree: Bool?)
-        /// The facts cannot be read, for this reason.
+        /// The metadata, and whether it matches its checksum; nil when it has none.
+        case metadata(JSON, agree: Bool?)
+        /// The metadata cannot be read, for this reason.
         case unreadable(String)
     }
 
@@ -56,16 +56,16 @@ enum FactsFile {
             return .unreadable("is not a JSON object")
         }
         guard let last = members.last, last.0 == checksumName else {
-            return .facts(.object(members), agree: nil)
+            return .metadata(.object(members), agree: nil)
         }
         let others = Array(members.dropLast())
-        return .facts(.object(others), agree: last.1.integer == Int64(checksum(of: others)))
+        return .metadata(.object(others), agree: last.1.integer == Int64(checksum(of: others)))
     }
 
-    /// The facts in the file at `path`, if they can be read.
-    static func facts(in path: String, on fileSystem: any FileSystem) -> JSON? {
-        if case .facts(let facts, _)? = try? contents(of: path, on: fileSystem) {
-            facts
+    /// The metadata in the file at `path`, if it can be read.
+    static func metadata(in path: String, on fileSystem: any FileSystem) -> JSON? {
+        if case .metadata(let metadata, _)? = try? contents(of: path, on: fileSystem) {
+            metadata
         } else {
             nil
         }
