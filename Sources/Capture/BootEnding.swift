@@ -20,7 +20,7 @@ struct BootEnding {
     private static let requestTime: Int64 = 2_500_000
 
     /// Whether any words at `now` are the next boot's.
-    func isOver(at now: Int64) -> Bool {
+    func isComplete(at now: Int64) -> Bool {
         isFinal && isMarked && (!isRequest || now - time >= Self.requestTime)
     }
 

@@ -281,7 +281,7 @@ struct BootState {
             return clock.map { $0.isRestarted(at: stamp, context.time) } ?? (stamp < Self.nearStart)
         }
         // A pause may divide one of the last words.
-        return ending.isOver(at: context.time) && !context.isMidLine
+        return ending.isComplete(at: context.time) && !context.isMidLine
     }
 
     mutating func enter(_ next: Stage, at time: Int64) {

@@ -24,7 +24,7 @@ public struct RateMeter: Sendable {
     public let limit: RateLimit
     private var tokens: Double
     private var last: Int64
-    public private(set) var isOver = false
+    private var isOverRate = false
 
     /// A meter of a source that has been quiet until `now`, in monotonic microseconds.
     public init(_ limit: RateLimit, now: Int64) {
@@ -37,12 +37,12 @@ public struct RateMeter: Sendable {
     public mutating func allows(at now: Int64) -> Bool {
         tokens = min(Double(limit.burst), tokens + Double(now - last) * Double(limit.rate) / 1_000_000)
         last = now
-        if isOver {
-            isOver = tokens < Double(min(limit.rate, limit.burst))
+        if isOverRate {
+            isOverRate = tokens < Double(min(limit.rate, limit.burst))
         } else {
-            isOver = tokens <= 0
+            isOverRate = tokens <= 0
         }
-        return !isOver
+        return !isOverRate
     }
 
     /// What was spent beyond the limit and has not been made up for yet, as of the last call of `allows`.

@@ -46,26 +46,26 @@ extension ConsoleHub {
 
     /// Removes the waiting consoles that were discovered at `path`, which has gone. On the control thread.
     func surplusGone(_ path: String) {
-        let over = state.withLock { state in
+        let removed = state.withLock { state in
             state.surplus.removeAll { $0.isDiscovered && Bytewise($0.endpoint.path) == Bytewise(path) }
         }
-        for definition in over {
+        for definition in removed {
             problems.clear(of: definition)
             discovery.unfollow(path)
         }
     }
 
-    /// Removes the waiting consoles that `isOver` accepts: those that were discovered are dropped at their endpoints.
+    /// Removes the waiting consoles that `shouldRemove` accepts: those that were discovered are dropped at their endpoints.
     /// Returns whether there were any.
-    func removeSurplus(where isOver: (Definition) -> Bool) -> Bool {
-        let over = state.withLock { state in
-            let over = state.surplus.removeAll(where: isOver)
-            for definition in over where definition.isDiscovered {
+    func removeSurplus(where shouldRemove: (Definition) -> Bool) -> Bool {
+        let removed = state.withLock { state in
+            let removed = state.surplus.removeAll(where: shouldRemove)
+            for definition in removed where definition.isDiscovered {
                 setDropped(definition.endpoint, true)
             }
-            return over
+            return removed
         }
-        over.forEach { problems.clear(of: $0) }
-        return !over.isEmpty
+        removed.forEach { problems.clear(of: $0) }
+        return !removed.isEmpty
     }
 }

@@ -48,14 +48,14 @@ final class ConsoleProblems: Sendable {
         )
     }
 
-    /// Clears the conflicts of consoles at endpoints that `isOver` accepts.
-    func clearConflicts(_ isOver: (Endpoint) -> Bool) {
-        let over = conflicts.withLock { conflicts in
-            let over = conflicts.filter { isOver($0.key) }
-            over.keys.forEach { conflicts[$0] = nil }
-            return over
+    /// Clears the conflicts of consoles at endpoints that `shouldRemove` accepts.
+    func clearConflicts(where shouldRemove: (Endpoint) -> Bool) {
+        let removed = conflicts.withLock { conflicts in
+            let removed = conflicts.filter { shouldRemove($0.key) }
+            removed.keys.forEach { conflicts[$0] = nil }
+            return removed
         }
-        over.values.joined().forEach { problems.clear($0) }
+        removed.values.joined().forEach { problems.clear($0) }
     }
 
     /// Reports the result of opening a console. An error is a problem unless it only shows that no VMM listens, which

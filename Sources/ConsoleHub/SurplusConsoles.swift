@@ -33,10 +33,10 @@ struct SurplusConsoles {
     /// Takes one of them.
     mutating func popFirst() -> ConsoleHub.Definition? { waiting.popFirst()?.value }
 
-    /// Removes those that `isOver` accepts, and returns them.
-    mutating func removeAll(where isOver: (ConsoleHub.Definition) -> Bool) -> [ConsoleHub.Definition] {
-        let over = waiting.filter { isOver($0.value) }
-        over.keys.forEach { waiting[$0] = nil }
-        return Array(over.values)
+    /// Removes those that `shouldRemove` accepts, and returns them.
+    mutating func removeAll(where shouldRemove: (ConsoleHub.Definition) -> Bool) -> [ConsoleHub.Definition] {
+        let removed = waiting.filter { shouldRemove($0.value) }
+        removed.keys.forEach { waiting[$0] = nil }
+        return Array(removed.values)
     }
 }

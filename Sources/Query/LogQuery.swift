@@ -28,7 +28,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     private var bytesLeft: Int
     /// By stream, the end of what was shown of its last line, when that was shown before its end was received.
     private var shownEarly: [Int: UInt64] = [:]
-    private var isOver = false
+    private var isComplete = false
     /// The rest of an entry too large for one chunk, and where to resume until all of it was returned.
     private var rest: ArraySlice<UInt8> = []
     private var cursorBeforeRest: QueryCursor?
@@ -65,7 +65,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
             now: now,
             turn: turn
         )
-        isOver = linesLeft == 0 || bytesLeft == 0 || selection.tail == 0 && !entries.isFollowing
+        isComplete = linesLeft == 0 || bytesLeft == 0 || selection.tail == 0 && !entries.isFollowing
         labelStreams()
     }
 
@@ -82,7 +82,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     /// Whether nothing can follow.
     public var isFinished: Bool {
         let isAtEnd = entries.isDrained && !entries.isFollowing
-        return rest.isEmpty && (isOver || isAtEnd || entries.isFollowing && entries.allEnded)
+        return rest.isEmpty && (isComplete || isAtEnd || entries.isFollowing && entries.allEnded)
     }
 
     /// Folders to be observed, named relative to the store's root, that were not returned before.
@@ -110,13 +110,13 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
         if !rest.isEmpty {
             return takeRest()
         }
-        guard !isOver else {
+        guard !isComplete else {
             return nil
         }
         var out: [UInt8] = []
         out.reserveCapacity(QueryLimits.chunk + QueryLimits.chunk / 2)
         turn?.begin()
-        while out.count < QueryLimits.chunk, !isOver {
+        while out.count < QueryLimits.chunk, !isComplete {
             let next: (entry: LogEntry, stream: Int)?
             do {
                 next = try entries.peek()
@@ -149,7 +149,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
             if out.count > bytesLeft {
                 // A cut entry does not count as returned: resuming returns it whole.
                 out.removeSubrange(bytesLeft...)
-                isOver = true
+                isComplete = true
                 break
             }
             entries.take(stream)
@@ -163,7 +163,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
         }
         bytesLeft -= selection.limitBytes == nil ? 0 : out.count
         if bytesLeft == 0 {
-            isOver = true
+            isComplete = true
         }
         guard !out.isEmpty else {
             cursorBeforeRest = nil
@@ -176,7 +176,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     /// After the last selected line: reads on in the streams whose context is not complete, or ends.
     private func endAfterTrailing(_ out: inout [UInt8]) {
         if trailingLeft.isEmpty {
-            isOver = true
+            isComplete = true
             writer.finish(to: &out)
         } else {
             entries.restrict(to: Set(trailingLeft.keys))
@@ -195,7 +195,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     /// The unfinished lines of streams that have been silent since `moment`, to be shown before their ends are received;
     /// only in formats for people. The rest is appended, or becomes a line of its own when another stream has spoken.
     public func flushPartials(silentSince moment: Timestamp) -> [UInt8]? {
-        guard !isOver, rest.isEmpty, writer.canShowEarly else {
+        guard !isComplete, rest.isEmpty, writer.canShowEarly else {
             return nil
         }
         labelStreams()
@@ -211,7 +211,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
         writer.endPiece(of: &out)
         if out.count >= bytesLeft {
             out.removeSubrange(bytesLeft...)
-            isOver = true
+            isComplete = true
         }
         bytesLeft -= selection.limitBytes == nil ? 0 : out.count
         return out.isEmpty ? nil : out

@@ -141,8 +141,8 @@ final class SourceRun: FileRun {
         let start = capture.clock.monotonicMicroseconds()
         while true {
             let reading = try input.read(into: self)
-            let isOver = capture.clock.monotonicMicroseconds() - start >= Self.turnTime
-            if reading != .more || isOver || router.waiting >= Self.turnSize {
+            let hasTurnEnded = capture.clock.monotonicMicroseconds() - start >= Self.turnTime
+            if reading != .more || hasTurnEnded || router.waiting >= Self.turnSize {
                 return reading
             }
         }

@@ -19,7 +19,7 @@ final class ConsoleScreen: Sendable {
     private struct State {
         var isHeldBack = false
         var heldBack: [UInt8] = []
-        var isOver = false
+        var isFinished = false
     }
 
     init(vm: String, escape: UInt8?, isInteractive: Bool) {
@@ -60,7 +60,7 @@ final class ConsoleScreen: Sendable {
     /// Prints the last lines of the log, as `logs` shows them, then the output since.
     func showEarlier(_ text: [UInt8]) {
         state.withLock { state in
-            guard !state.isOver else {
+            guard !state.isFinished else {
                 return
             }
             if !text.isEmpty {
@@ -83,7 +83,7 @@ final class ConsoleScreen: Sendable {
     /// Prints what is still held back: the session has ended.
     func finish() {
         state.withLock { state in
-            state.isOver = true
+            state.isFinished = true
             release(&state)
         }
     }

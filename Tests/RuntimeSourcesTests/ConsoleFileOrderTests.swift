@@ -13,7 +13,7 @@ import Testing
     func inOrder() {
         var order = ConsoleFileOrder()
         let isKnown = order.begin(files("a", "b")) { _ in false }
-        #expect(!isKnown && order.current?.id == "a" && !order.isOver)
+        #expect(!isKnown && order.current?.id == "a" && !order.isComplete)
         let hasNext = order.next()
         #expect(hasNext && order.current?.id == "b")
         let hasAnother = order.next()
@@ -38,11 +38,11 @@ import Testing
         var order = ConsoleFileOrder()
         _ = order.begin(files("a")) { _ in false }
         order.update([])
-        #expect(order.current?.id == "a" && order.isOver)
+        #expect(order.current?.id == "a" && order.isComplete)
         order.update(files("b"))
-        #expect(order.current?.id == "a" && !order.isOver)
+        #expect(order.current?.id == "a" && !order.isComplete)
         let hasNext = order.next()
-        #expect(hasNext && order.current?.id == "b" && !order.isOver)
+        #expect(hasNext && order.current?.id == "b" && !order.isComplete)
     }
 
     @Test("without a file nothing is read until there is one")

@@ -95,11 +95,11 @@ final class WakeUps: Sendable {
         defer { timer?.cancel() }
         var iterator = signals.makeAsyncIterator()
         while true {
-            let (isOver, hasExpired) = state.withLockedValue { state in
+            let (isDone, hasExpired) = state.withLockedValue { state in
                 let hasChanged = forChanges && state.changes != .nothing
                 return (state.isStopped || !state.commands.isEmpty || hasChanged || state.hasExpired, state.hasExpired)
             }
-            if isOver || Task.isCancelled {
+            if isDone || Task.isCancelled {
                 return hasExpired
             }
             await iterator.next()

@@ -136,7 +136,7 @@ public struct FleetQuery {
         var overlap = FleetOverlap(from: range.lowerBound)
         var pages = FleetPages(range, engine.limits)
         var order = FleetOrder(streams)
-        while !pages.isDone, !rendering.isOver {
+        while !pages.isDone, !rendering.isComplete {
             let records = try await read(&pages)
             let ready = order.add(records, completeUntil: pages.isDone ? .max : pages.rest.lowerBound)
             if request.selection.follow {
@@ -192,7 +192,7 @@ public struct FleetQuery {
         let clock = SystemClock()
         overlap.begin(at: now.microseconds * 1000)
         var reads = 0
-        while !rendering.isOver {
+        while !rendering.isComplete {
             let present = clock.wallMicroseconds()
             if let until = request.selection.until, present > until.microseconds + Self.delay {
                 return

@@ -19,7 +19,7 @@ public struct FleetRendering {
 
     public private(set) var matchedAny = false
     /// Whether nothing more is wanted.
-    public private(set) var isOver = false
+    public private(set) var isComplete = false
 
     /// A rendering of records of `streams`, in the order that decides between equal times.
     public init(_ selection: Selection, _ rendering: Rendering, streams: [FleetStream]) {
@@ -35,7 +35,7 @@ public struct FleetRendering {
         markers = !selection.filtersByText && writer.showsBoots
         linesLeft = selection.head ?? .max
         bytesLeft = selection.limitBytes ?? .max
-        isOver = linesLeft == 0 || bytesLeft == 0
+        isComplete = linesLeft == 0 || bytesLeft == 0
         add(streams)
     }
 
@@ -72,7 +72,7 @@ public struct FleetRendering {
 
     /// Appends a record, if it is selected.
     public mutating func append(_ record: FleetRecord, to out: inout [UInt8]) {
-        guard !isOver, let input = inputs[record.stream] else {
+        guard !isComplete, let input = inputs[record.stream] else {
             return
         }
         let start = out.count
@@ -92,14 +92,14 @@ public struct FleetRendering {
             }
         }
         cut(&out, from: start)
-        isOver = isOver || linesLeft == 0
+        isComplete = isComplete || linesLeft == 0
     }
 
     /// Ends a piece of output; with `isLast` also a line that is not finished.
     public mutating func endPiece(isLast: Bool, of out: inout [UInt8]) {
         let start = out.count
         writer.endPiece(of: &out)
-        if isLast, !isOver || linesLeft == 0 {
+        if isLast, !isComplete || linesLeft == 0 {
             writer.finish(to: &out)
         }
         cut(&out, from: start)
@@ -113,7 +113,7 @@ public struct FleetRendering {
         let count = min(max(0, out.count - start), bytesLeft)
         out.removeSubrange(min(out.count, start + count)...)
         bytesLeft -= count
-        isOver = isOver || bytesLeft == 0
+        isComplete = isComplete || bytesLeft == 0
     }
 
     private func event(_ kind: StreamEvent.Kind, _ record: FleetRecord) -> StreamEvent {

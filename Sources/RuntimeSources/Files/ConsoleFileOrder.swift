@@ -43,5 +43,5 @@ struct ConsoleFileOrder {
     }
 
     /// Whether, at the end of the current file, nothing will follow.
-    var isOver: Bool { isCurrentGone && following.isEmpty }
+    var isComplete: Bool { isCurrentGone && following.isEmpty }
 }

@@ -125,14 +125,14 @@ final class ConsoleRun: FileRun {
                     beginFile()
                     continue
                 }
-                if order.isOver {
+                if order.isComplete {
                     return .end
                 }
                 endTurn(idle)
                 return .idle
             }
         }
-        return order.isOver ? .end : .idle
+        return order.isComplete ? .end : .idle
     }
 
     /// Text is stored as it comes.
