@@ -6,11 +6,11 @@ import TextFormats
 /// What a source reads from.
 protocol SourceInput: AnyObject {
     /// Begins reading, at `resume`, or at the beginning when that is nil.
-    func begin(at resume: [UInt8]?) throws(SystemError) -> SourceBeginning
-    /// Reads some records, and passes each to `taker`. Returns what was found.
-    func read(into taker: any RecordTaker) throws -> SourceReading
+    func begin(at resume: [UInt8]?) throws(SystemError) -> SourceStart
+    /// Reads some records, and passes each to `consumer`. Returns what was found.
+    func read(into consumer: any RecordConsumer) throws -> ReadResult
     /// Passes on what is held back of a line or a record: nothing more will come.
-    func finish(into taker: any RecordTaker) throws
+    func finish(into consumer: any RecordConsumer) throws
     /// After how many microseconds there may be more without any change; nil: after a change only.
     var waitTime: Int64? { get }
     /// Waits until there may be more, at most that long.
@@ -19,12 +19,12 @@ protocol SourceInput: AnyObject {
 
 extension SourceInput {
     var waitTime: Int64? { nil }
-    func finish(into taker: any RecordTaker) throws {}
+    func finish(into consumer: any RecordConsumer) throws {}
 }
 
-/// What takes the records of an input.
-protocol RecordTaker: AnyObject {
-    /// Takes the next record; `resume` is the place after it.
+/// What the records of an input are passed to.
+protocol RecordConsumer: AnyObject {
+    /// Adds the next record; `resume` is the place after it.
     func add(_ record: inout RecordBuffer, endingAt resume: [UInt8]) throws
     /// Leaves the next record out, whose number is used; `resume` is the place after it.
     func omit(endingAt resume: [UInt8])
@@ -34,17 +34,17 @@ protocol RecordTaker: AnyObject {
 }
 
 /// Where reading has begun.
-enum SourceBeginning: Hashable {
-    /// At the place that was wanted.
-    case there
+enum SourceStart: Hashable {
+    /// At the place that was wanted, or where a source begins that has none.
+    case resumed
     /// At the beginning of other contents: they have replaced those of the place.
-    case anew
+    case replaced
     /// Later: something that followed the place is lost, for that reason.
-    case later(reason: String)
+    case skipped(reason: String)
 }
 
 /// What a turn of reading has found.
-enum SourceReading: Hashable {
+enum ReadResult: Hashable {
     /// There may be more now.
     case more
     /// There is no more now.

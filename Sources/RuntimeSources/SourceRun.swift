@@ -82,7 +82,7 @@ final class SourceRun: FileRun {
     }
 
     /// Reads what there is now, up to a limit, and gives it to the store.
-    func step() throws -> SourceReading {
+    func step() throws -> ReadResult {
         let reading = try turn()
         readSize = router.waiting
         try flush()
@@ -127,17 +127,17 @@ final class SourceRun: FileRun {
             position.number = UInt64(clamping: capture.clock.wallMicroseconds()) * ReadPosition.step
         }
         switch try input.begin(at: saved?.resume) {
-        case .there: break
-        case .anew:
+        case .resumed: break
+        case .replaced:
             isContinued = false
             position.number += ReadPosition.leap
-        case .later(let reason): try noteLoss(nil, reason)
+        case .skipped(let reason): try noteLoss(nil, reason)
         }
         capture.problems.clear("source \(source.name)")
     }
 
     /// Reads until there is no more now, or there is enough to be committed.
-    private func turn() throws -> SourceReading {
+    private func turn() throws -> ReadResult {
         let start = capture.clock.monotonicMicroseconds()
         while true {
             let reading = try input.read(into: self)
@@ -221,7 +221,7 @@ final class SourceRun: FileRun {
     }
 }
 
-extension SourceRun: RecordTaker {
+extension SourceRun: RecordConsumer {
     func add(_ record: inout RecordBuffer, endingAt resume: [UInt8]) throws {
         position.number += ReadPosition.step
         position.resume = resume

@@ -101,7 +101,7 @@ final class ConsoleRun: FileRun {
         follower = RotatingFileFollower(file.path, trustedFolder: file.trustedFolder, start: start)
     }
 
-    func step() throws -> SourceReading {
+    func step() throws -> ReadResult {
         readSize = 0
         if follower == nil, order.next() {
             beginFile()

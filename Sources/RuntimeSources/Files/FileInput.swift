@@ -69,13 +69,13 @@ final class FileInput: SourceInput {
 
     var waitTime: Int64? { reading?.waitTime }
 
-    func begin(at resume: [UInt8]?) throws(SystemError) -> SourceBeginning {
+    func begin(at resume: [UInt8]?) throws(SystemError) -> SourceStart {
         guard let resume, resume.count > 8, let position = FollowPosition(text: resume[8...]) else {
             // There was no file when the place was secured: all that is there now has come since.
             let isEmpty = resume?.isEmpty == true
             reading = follower(isEmpty ? .oldest : start)
             securesEnd = resume == nil && start == .end
-            return resume == nil ? .there : .anew
+            return resume == nil ? .resumed : .replaced
         }
         let first = UInt32(resume[..<4].bigEndian)
         let bytes = Int(resume[4..<8].bigEndian)
@@ -89,10 +89,10 @@ final class FileInput: SourceInput {
         // What is missing is reported as a gap.
         reading = follower(.position(place))
         securedFile = 1
-        return .there
+        return .resumed
     }
 
-    func read(into taker: any RecordTaker) throws -> SourceReading {
+    func read(into consumer: any RecordConsumer) throws -> ReadResult {
         guard let reading else {
             return .end
         }
@@ -101,12 +101,12 @@ final class FileInput: SourceInput {
         case .idle:
             if securesEnd {
                 securesEnd = false
-                try taker.secure(beginning(reading))
+                try consumer.secure(beginning(reading))
             }
             return .idle
         case .gap(let gap):
             // What is held back has no continuation.
-            try finish(into: taker)
+            try finish(into: consumer)
             decoder = RecordDecoder(format)
             (pieces, lastPlace, offset, withheld) = ([], nil, 0, 0)
             (skippedRecords, skippedBytes, securedFile) = (0, 0, 0)
@@ -115,7 +115,7 @@ final class FileInput: SourceInput {
         case .bytes(let bytes):
             if reading.renameCount != renames {
                 renames = reading.renameCount
-                try decode(into: taker) { $0.finishFile($1) }
+                try decode(into: consumer) { $0.finishFile($1) }
             }
             if let position = reading.position {
                 let text = Array(position.text.utf8)
@@ -129,7 +129,7 @@ final class FileInput: SourceInput {
             offset += UInt64(bytes.count)
             withheld += UInt64(skipped)
             let now = Timestamp(microseconds: clock.wallMicroseconds())
-            try decode(into: taker) { $0.add(UnsafeRawBufferPointer(rebasing: bytes[skipped...]), readAt: now, $1) }
+            try decode(into: consumer) { $0.add(UnsafeRawBufferPointer(rebasing: bytes[skipped...]), readAt: now, $1) }
             return .more
         }
     }
@@ -137,13 +137,13 @@ final class FileInput: SourceInput {
     /// Bytes that the decoder did not get.
     private var withheld: UInt64 = 0
 
-    func finish(into taker: any RecordTaker) throws {
-        try decode(into: taker) { $0.finish($1) }
+    func finish(into consumer: any RecordConsumer) throws {
+        try decode(into: consumer) { $0.finish($1) }
     }
 
-    /// Gives `taker` the records that `body` has the decoder emit.
+    /// Gives `consumer` the records that `body` has the decoder emit.
     private func decode(
-        into taker: any RecordTaker,
+        into consumer: any RecordConsumer,
         _ body: (inout RecordDecoder, (inout RecordBuffer, RecordDecoder.Place) -> Void) -> Void
     ) throws {
         var failure: (any Error)?
@@ -158,9 +158,9 @@ final class FileInput: SourceInput {
             }
             do {
                 if let beginning = newFile() {
-                    try taker.secure(beginning)
+                    try consumer.secure(beginning)
                 }
-                try taker.add(&record, endingAt: resume(at: place))
+                try consumer.add(&record, endingAt: resume(at: place))
                 lastPlace = place
             } catch {
                 failure = error

@@ -5,7 +5,7 @@ protocol FileRun: AnyObject {
     /// Begins where reading ended before.
     func begin() throws
     /// Reads what there is now, up to a limit, and gives it to the store.
-    func step() throws -> SourceReading
+    func step() throws -> ReadResult
     /// Gives the store what is held back of a line or a record: nothing more will come.
     func finishInput() throws
     /// The bytes that the last turn has read or made.

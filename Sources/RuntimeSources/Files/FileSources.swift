@@ -176,7 +176,7 @@ final class FileSources {
     }
 
     /// Reports that a source's file cannot be read, once, and that it can again.
-    private func report(_ reading: SourceReading, of source: Followed) {
+    private func report(_ reading: ReadResult, of source: Followed) {
         let subject = "source \(source.definition.name)"
         if case .failing(let reason) = reading {
             source.isFailing = true

@@ -35,7 +35,7 @@ final class ImportInput: SourceInput {
         size = (try? FileAttributes(of: descriptor).size) ?? 0
     }
 
-    func begin(at resume: [UInt8]?) throws(SystemError) -> SourceBeginning {
+    func begin(at resume: [UInt8]?) throws(SystemError) -> SourceStart {
         var isSame = true
         if let resume, resume.count == 22 {
             let known = Int(resume[16..<18].bigEndian)
@@ -48,7 +48,7 @@ final class ImportInput: SourceInput {
             }
         }
         fingerprint = try firstBytes(Self.fingerprintSize)
-        return isSame ? .there : .anew
+        return isSame ? .resumed : .replaced
     }
 
     /// The number of the file's first bytes, at most `limit`, and their CRC-32C.
@@ -59,7 +59,7 @@ final class ImportInput: SourceInput {
         return [UInt8](bigEndian: UInt16(count)) + [UInt8](bigEndian: sum)
     }
 
-    func read(into taker: any RecordTaker) throws -> SourceReading {
+    func read(into consumer: any RecordConsumer) throws -> ReadResult {
         let count = try systemCall("read", path) { pread(file.raw, &buffer, buffer.count, off_t(done)) }
         var failure: (any Error)?
         func take(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
@@ -71,7 +71,7 @@ final class ImportInput: SourceInput {
                 return
             }
             do {
-                try taker.add(&record, endingAt: resume(at: place))
+                try consumer.add(&record, endingAt: resume(at: place))
             } catch {
                 failure = error
             }

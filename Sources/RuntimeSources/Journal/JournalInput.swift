@@ -49,13 +49,13 @@ final class JournalInput: SourceInput {
         self.open = open
     }
 
-    func begin(at resume: [UInt8]?) throws(SystemError) -> SourceBeginning {
+    func begin(at resume: [UInt8]?) throws(SystemError) -> SourceStart {
         guard let resume, resume.count >= 4 else {
             let opened = try open(nil)
             (entries, start) = (opened, opened.startCursor)
             joiner = JournalLineJoiner(after: start ?? "")
             securesNext = start?.isEmpty ?? true
-            return .there
+            return .resumed
         }
         skip = Int(resume[..<4].bigEndian)
         let cursor = String(decoding: resume[4...], as: UTF8.self)
@@ -63,20 +63,20 @@ final class JournalInput: SourceInput {
         entries = opened
         joiner = JournalLineJoiner(after: cursor)
         guard !opened.isComplete else {
-            return .there
+            return .resumed
         }
         // The records to be skipped are gone too.
         skip = 0
-        return follows ? .later(reason: "the journal does not have the entry that was read last any more") : .anew
+        return follows ? .skipped(reason: "the journal does not have the entry that was read last any more") : .replaced
     }
 
-    func read(into taker: any RecordTaker) throws -> SourceReading {
+    func read(into consumer: any RecordConsumer) throws -> ReadResult {
         guard let entries else {
             return .end
         }
         defer { reportSkipped(entries.skipped) }
         if let start {
-            try taker.secure(Self.place(skip: 0, start))
+            try consumer.secure(Self.place(skip: 0, start))
             self.start = nil
         }
         for _ in 0..<Self.turnCount {
@@ -87,7 +87,7 @@ final class JournalInput: SourceInput {
                         // It was not known before, so nothing was read yet.
                         joiner = JournalLineJoiner(after: start)
                     }
-                    try taker.secure(Self.place(skip: 0, start))
+                    try consumer.secure(Self.place(skip: 0, start))
                 }
                 return follows ? .idle : .end
             }
@@ -102,13 +102,13 @@ final class JournalInput: SourceInput {
                 continue
             }
             guard !isOwn else {
-                taker.omit(endingAt: place)
+                consumer.omit(endingAt: place)
                 continue
             }
-            try taker.add(&record, endingAt: place)
+            try consumer.add(&record, endingAt: place)
             if securesNext {
                 securesNext = false
-                try taker.secure(place)
+                try consumer.secure(place)
             }
         }
         return .more
