@@ -207,13 +207,13 @@ public final class GuestCollector: @unchecked Sendable {
         defer { guest.spend(since: start) }
         guard !guest.isExhausted else {
             // Closed here, like the next ones.
-            guest.complain("guest \(identity) keeps the collector too busy; its new connection is closed")
+            guest.logFault("guest \(identity) keeps the collector too busy; its new connection is closed")
             dialer?.noteEnd(wasUseful: false)
             return
         }
         guard guest.connections.count < options.limits.connections || endSilent(of: guest) else {
             // Closed here: the guest has as many as it may.
-            guest.complain(
+            guest.logFault(
                 "guest \(identity) opens more than \(options.limits.connections) connections; the newest is closed"
             )
             dialer?.noteEnd(wasUseful: false)
@@ -272,7 +272,7 @@ public final class GuestCollector: @unchecked Sendable {
         _ dialer: GuestDialer?
     ) {
         if let error {
-            guest.complain("guest \(identity) is disconnected: \(error)")
+            guest.logFault("guest \(identity) is disconnected: \(error)")
         }
         guest.connections.removeAll { $0 === connection }
         connections[ObjectIdentifier(connection)] = nil

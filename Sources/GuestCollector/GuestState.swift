@@ -11,9 +11,9 @@ final class GuestState {
     private unowned let loop: EventLoop
     private var meter: GuestMeter
     /// Messages about its faults, whose words it can vary without end.
-    private var complaints: RateMeter
+    private var faultMeter: RateMeter
 
-    private static let complaintLimit = RateLimit(rate: 1, burst: 10)
+    private static let faultLimit = RateLimit(rate: 1, burst: 10)
     private var logs: [StreamName: GuestLog] = [:]
     /// The open connections.
     var connections: [CollectorConnection] = []
@@ -26,7 +26,7 @@ final class GuestState {
         self.loop = loop
         let now = capture.clock.monotonicMicroseconds()
         meter = GuestMeter(limits, now: now)
-        complaints = RateMeter(Self.complaintLimit, now: now)
+        faultMeter = RateMeter(Self.faultLimit, now: now)
     }
 
     /// The log of one stream, opened at its first use, and again after it was refused: the reason may have been removed.
@@ -58,9 +58,9 @@ final class GuestState {
     }
 
     /// Logs a fault of the guest, unless it had many just now.
-    func complain(_ message: @autoclosure () -> String) {
-        if complaints.allows(at: capture.clock.monotonicMicroseconds()) {
-            complaints.spend(1)
+    func logFault(_ message: @autoclosure () -> String) {
+        if faultMeter.allows(at: capture.clock.monotonicMicroseconds()) {
+            faultMeter.spend(1)
             capture.diagnostics.log(.warning, message())
         }
     }

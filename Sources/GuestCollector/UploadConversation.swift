@@ -109,7 +109,7 @@ final class UploadConversation: Conversation {
         while let event = try parser.next() {
             switch event {
             case .entry(let entry): records.append(StoredRecord(entry))
-            case .fault(let fault): guest.complain("guest \(guest.vm.name): an uploaded entry was left out: \(fault)")
+            case .fault(let fault): guest.logFault("guest \(guest.vm.name): an uploaded entry was left out: \(fault)")
             }
         }
         ingest.add(records)

@@ -43,7 +43,7 @@ struct OutputsCommand: ParsableCommand {
             try Output.write(Output.table([head] + rows))
             for output in outputs {
                 let name = Terminal.safe(output["name"]?.text ?? "")
-                for (member, word) in [("problem", "problem"), ("complaint", "last complaint")] {
+                for (member, word) in [("problem", "problem"), ("complaint", "last refusal")] {
                     if let text = output[member]?.text {
                         try Output.write("\(word): \(name): \(Terminal.safe(text))\n")
                     }

@@ -117,7 +117,7 @@ private func deliver(
         #expect(result.requests.count == 1)
         #expect(delivery.counters.delivered == 7)
         #expect(delivery.counters.dropped == 3)
-        #expect(delivery.complaint == "too far behind")
+        #expect(delivery.lastRejection == "too far behind")
     }
 
     @Test("a destination that refuses every record is waited for, and loses few")
@@ -159,7 +159,7 @@ private func deliver(
         _ = deliver(2, by: &delivery) { _ in .items([.delivered, .diverted("failure store")]) }
         #expect(delivery.counters.delivered == 2)
         #expect(delivery.counters.diverted == 1)
-        #expect(delivery.complaint == "failure store")
+        #expect(delivery.lastRejection == "failure store")
     }
 
     @Test("one VM whose records are refused does not stop those of others; when several are refused, it waits")

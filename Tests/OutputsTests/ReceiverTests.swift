@@ -49,7 +49,7 @@ private func text(_ count: Int) -> String { (0..<count).map { "line \($0)\n" }.j
             ("{}", 0, nil), ("", 0, nil), (#"{"partialSuccess":{}}"#, 0, nil),
         ] as [(String, UInt64, String?)]
     )
-    func partialSuccess(answer: String, dropped: UInt64, complaint: String?) async throws {
+    func partialSuccess(answer: String, dropped: UInt64, lastRejection: String?) async throws {
         let fixture = OutputFixture()
         let server = try StandInServer { _ in .status(200, body: answer) }
         try fixture.append(text(10))
@@ -58,7 +58,7 @@ private func text(_ count: Int) -> String { (0..<count).map { "line \($0)\n" }.j
         let status = await service.statuses()[0]
         #expect(status.counters.dropped == dropped)
         #expect(status.counters.delivered == 10 - dropped)
-        #expect(status.complaint == complaint)
+        #expect(status.lastRejection == lastRejection)
         #expect(server.requests.count == 1)
     }
 

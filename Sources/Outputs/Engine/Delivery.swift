@@ -48,7 +48,7 @@ struct Delivery: Sendable {
     /// Why the destination does not take records now; nil when it does.
     private(set) var problem: String?
     /// The latest reason why a record was diverted, dropped or refused.
-    private(set) var complaint: String?
+    private(set) var lastRejection: String?
 
     /// As many records in a row are refused before the destination itself is doubted.
     private static let mostRefusals = 100
@@ -89,7 +89,7 @@ struct Delivery: Sendable {
             succeed()
             counters.delivered += UInt64(max(0, sent.count - refused))
             counters.dropped += UInt64(max(0, refused))
-            complaint = reason ?? complaint
+            lastRejection = reason ?? lastRejection
             return next()
         case .items(let results):
             return take(results, sent, random)
@@ -115,7 +115,7 @@ struct Delivery: Sendable {
             case .diverted(let reason):
                 deliver()
                 counters.diverted += 1
-                complaint = reason
+                lastRejection = reason
             case .refused(let why) where !isDoubted:
                 setAside(item, why)
             case .refused(let why):
@@ -157,7 +157,7 @@ struct Delivery: Sendable {
         refusedOwners.insert(owners[item])
         setAside.append(Refusal(item: item, reason: reason))
         counters.setAside += 1
-        complaint = reason
+        lastRejection = reason
         // The destination answers. Whether it takes records is not known: the backoff goes on.
         problem = nil
     }

@@ -22,7 +22,7 @@ public struct OutputStatus: Sendable {
     /// Why records are not sent; nil when they are.
     public var problem: String?
     /// The latest reason for which the destination diverted, dropped or refused records.
-    public var complaint: String?
+    public var lastRejection: String?
     /// When the destination took records last.
     public var lastDelivery: Timestamp?
     /// Stored bytes that were not delivered yet; nil when that is unknown.
@@ -52,7 +52,7 @@ public struct OutputStatus: Sendable {
             ("gaps", number(counters.gaps)),
             ("gap_bytes", number(counters.gapBytes)),
             ("problem", problem.map { .string($0) } ?? .null),
-            ("complaint", complaint.map { .string($0) } ?? .null),
+            ("complaint", lastRejection.map { .string($0) } ?? .null),
             ("last_delivery", lastDelivery.map { .string($0.description) } ?? .null),
             ("set_aside_file", setAsideFile.map { .string($0) } ?? .null),
         ])
@@ -68,6 +68,6 @@ extension OutputStatus {
         )
         self.counters = counters
         problem = delivery.problem
-        complaint = delivery.complaint ?? complaint
+        lastRejection = delivery.lastRejection ?? lastRejection
     }
 }
