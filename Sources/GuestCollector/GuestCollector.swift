@@ -44,10 +44,10 @@ public final class GuestCollector: @unchecked Sendable {
     private var connections: [ObjectIdentifier: CollectorConnection] = [:]
     private var memory: ReceiveBudget<VMIdentity, ObjectIdentifier>
     var known: [UInt32: VMIdentity] = [:]
-    private let live = Mutex(Live())
+    private let snapshot = Mutex(Snapshot())
 
     /// What is open, for any thread. It is kept by each change, so that a connection costs the same with many guests.
-    private struct Live {
+    private struct Snapshot {
         var listeners: [String] = []
         var listings = 0
         var connections = 0
@@ -92,11 +92,11 @@ public final class GuestCollector: @unchecked Sendable {
 
     /// Its state, for any thread.
     public var state: CollectorSummary {
-        let live = live.withLock { $0 }
+        let snapshot = snapshot.withLock { $0 }
         return CollectorSummary(
-            listeners: live.listeners.sorted(),
-            connections: live.connections,
-            guests: live.guests.map(\.name).sorted()
+            listeners: snapshot.listeners.sorted(),
+            connections: snapshot.connections,
+            guests: snapshot.guests.map(\.name).sorted()
         )
     }
 
@@ -316,12 +316,12 @@ public final class GuestCollector: @unchecked Sendable {
 
     private func noteConnections(of guest: GuestState) {
         noteIdleness()
-        live.withLock { live in
-            live.connections = connections.count
+        snapshot.withLock { snapshot in
+            snapshot.connections = connections.count
             if guest.connections.isEmpty {
-                live.guests.remove(guest.vm)
+                snapshot.guests.remove(guest.vm)
             } else {
-                live.guests.insert(guest.vm)
+                snapshot.guests.insert(guest.vm)
             }
         }
     }
@@ -338,12 +338,12 @@ public final class GuestCollector: @unchecked Sendable {
     private func updateListeners() {
         hasNewListeners = false
         let paths = allListeners.map(\.path)
-        live.withLock { live in
-            live.listeners = paths
-            live.listings += 1
+        snapshot.withLock { snapshot in
+            snapshot.listeners = paths
+            snapshot.listings += 1
         }
     }
 
     /// How many times the list was made.
-    var listings: Int { live.withLock { $0.listings } }
+    var listings: Int { snapshot.withLock { $0.listings } }
 }

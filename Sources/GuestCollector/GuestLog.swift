@@ -134,7 +134,7 @@ final class GuestLog {
                 forgetLoss()
             case .full where mayDrop:
                 accepted = table
-                lose(.overflow, bytes: batch.text.count, count: batch.count)
+                countLoss(.overflow, bytes: batch.text.count, count: batch.count)
             case .full:
                 return .full(first)
             case .ended:
@@ -196,7 +196,7 @@ final class GuestLog {
     private var lossTimer: EventLoop.TimerToken?
 
     /// Counts `count` records of `bytes` bytes that were dropped.
-    func lose(_ reason: GapReason, bytes: Int, count: Int) {
+    func countLoss(_ reason: GapReason, bytes: Int, count: Int) {
         let monotonic = clock.monotonicMicroseconds()
         if loss?.reason != reason {
             endLoss()

@@ -100,7 +100,7 @@ final class RecordIngest {
             return .needsBytes
         }
         guard policy == .wait else {
-            giveOrDrop()
+            sendOrDrop()
             return .needsBytes
         }
         return give()
@@ -122,12 +122,12 @@ final class RecordIngest {
     }
 
     /// Gives records that must not wait to the log, which counts those that have no space. Losses have their places.
-    private func giveOrDrop() {
+    private func sendOrDrop() {
         spend(waiting.dropFirst(held))
         var given = 0
         for loss in losses {
             _ = log.add(waiting.dropFirst(given).prefix(loss.place - given), base: base, mayDrop: true) {}
-            log.lose(loss.reason, bytes: loss.bytes, count: loss.count)
+            log.countLoss(loss.reason, bytes: loss.bytes, count: loss.count)
             given = loss.place
         }
         _ = log.add(waiting.dropFirst(given), base: base, mayDrop: true) {}
@@ -187,7 +187,7 @@ final class RecordIngest {
     /// Keeps a loss for its place, which is after all others; one that no record precedes is marked at once.
     private func note(_ loss: Loss) {
         if loss.place == 0 {
-            log.lose(loss.reason, bytes: loss.bytes, count: loss.count)
+            log.countLoss(loss.reason, bytes: loss.bytes, count: loss.count)
         } else if let last = losses.last, last.place == loss.place, last.reason == loss.reason {
             losses[losses.count - 1].bytes += loss.bytes
             losses[losses.count - 1].count += loss.count

@@ -3,23 +3,23 @@
 import LogModel
 import SystemIO
 
-// Passing over text that a search need not read.
+// Skipping text that a search need not read.
 extension StreamReader {
-    /// Text that was passed over.
-    public struct Passed {
+    /// Text that was skipped.
+    public struct SkippedText {
         /// Where reading continues: the end of a segment, or the beginning of a block with markers.
         public let end: UInt64
-        /// The latest time of what was passed over.
+        /// The latest time of what was skipped.
         public let latest: Timestamp
     }
 
     /// The text from `cursor` on, where a line begins, that certainly has no line with `word`, no marker and no gap; nil
     /// when that is not known of the block there. With `excludesArrays`, it has no JSON value that is an array either.
-    public func passed(
+    public func skippedText(
         from cursor: Cursor,
         lacking word: SearchWord,
         excludesArrays: Bool
-    ) throws(SystemError) -> Passed? {
+    ) throws(SystemError) -> SkippedText? {
         let (ending, holding) = try files.blocks(at: cursor.offset)
         guard case .sealed(let file, let header)? = holding.first,
             !ending.contains(where: { $0.trailingMarkers > cursor.markers }), let filter = try file.filter(),
@@ -28,16 +28,16 @@ extension StreamReader {
         else {
             return nil
         }
-        var passed: Passed?
+        var skipped: SkippedText?
         for block in file.headers[index...] {
             guard block.flags.isDisjoint(with: .markers), block.trailingMarkers == 0,
-                passed == nil || passed?.end == block.offset
+                skipped == nil || skipped?.end == block.offset
             else {
                 break
             }
-            passed = Passed(end: block.end, latest: max(passed?.latest ?? .distantPast, block.latest))
+            skipped = SkippedText(end: block.end, latest: max(skipped?.latest ?? .distantPast, block.latest))
         }
-        return passed
+        return skipped
     }
 }
 

@@ -13,7 +13,7 @@ extension LineSource {
             return
         }
         let excludesArrays = properties.encoding == .json
-        while let passed = try reader.passed(from: position, lacking: word, excludesArrays: excludesArrays),
+        while let passed = try reader.skippedText(from: position, lacking: word, excludesArrays: excludesArrays),
             passed.end <= bound?.offset ?? .max
         {
             // A line that begins before the limit ends in the same segment.

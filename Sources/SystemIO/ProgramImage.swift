@@ -21,7 +21,7 @@ public enum ProgramImage {
     }
 
     /// Continues in a child process without a terminal, and ends this one. To be called before there are other threads.
-    public static func goIntoBackground() throws(SystemError) {
+    public static func daemonize() throws(SystemError) {
         try systemCall("daemon") { gl_daemon() }
     }
 

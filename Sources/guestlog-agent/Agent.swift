@@ -45,7 +45,7 @@ final class Agent {
     }
 
     private static func channel(_ options: AgentOptions, boot: String) -> any AgentChannel {
-        switch options.dialect {
+        switch options.wireProtocol {
         case .chromeOS:
             return LogCollectorSession(spoolLimit: options.spool)
         case .guestlog:

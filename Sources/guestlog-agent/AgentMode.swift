@@ -14,7 +14,7 @@ enum AgentMode: Equatable, CustomStringConvertible {
     case off
 
     /// What the agent finds.
-    struct Surroundings: Equatable {
+    struct DetectedServices: Equatable {
         /// Whether systemd-journald runs: it owns /dev/log then.
         var hasJournal: Bool
         /// Whether journalctl can read the journal.
@@ -22,7 +22,7 @@ enum AgentMode: Equatable, CustomStringConvertible {
         /// Whether a program serves the socket at a path.
         var isServed: (String) -> Bool
 
-        static func == (left: Surroundings, right: Surroundings) -> Bool {
+        static func == (left: DetectedServices, right: DetectedServices) -> Bool {
             (left.hasJournal, left.canReadJournal) == (right.hasJournal, right.canReadJournal)
         }
     }
@@ -30,17 +30,17 @@ enum AgentMode: Equatable, CustomStringConvertible {
     static let defaultSocket = "/dev/log"
     static let journalSocket = "/run/systemd/journal/syslog"
 
-    init(requested: String?, _ surroundings: Surroundings) {
+    init(requested: String?, _ services: DetectedServices) {
         if requested == "none" {
             self = .off
             return
         }
-        if requested == nil, surroundings.hasJournal, surroundings.canReadJournal {
+        if requested == nil, services.hasJournal, services.canReadJournal {
             self = .journal
             return
         }
-        let path = requested ?? (surroundings.hasJournal ? Self.journalSocket : Self.defaultSocket)
-        if surroundings.isServed(path) {
+        let path = requested ?? (services.hasJournal ? Self.journalSocket : Self.defaultSocket)
+        if services.isServed(path) {
             self = .occupied(path: path)
         } else {
             self = path == Self.journalSocket ? .forwarded(path: path) : .daemon(path: path)

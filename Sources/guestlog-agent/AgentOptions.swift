@@ -40,13 +40,13 @@ struct AgentOptions: Equatable {
     }
 
     /// The protocol that the host speaks.
-    enum Dialect: String, CaseIterable {
+    enum WireProtocol: String, CaseIterable {
         case guestlog
         /// `vm_tools.LogCollector`.
         case chromeOS = "chromeos"
     }
 
-    var dialect = Dialect.guestlog
+    var wireProtocol = WireProtocol.guestlog
     var target = Target.vsock(context: VsockSocket.host, port: 9999)
     /// The syslog socket to serve; nil: chosen by `AgentMode`.
     var syslogSocket: String?
@@ -103,10 +103,10 @@ struct AgentOptions: Equatable {
                 self.target = target
             case "--protocol":
                 let text = try value()
-                guard let dialect = Dialect(rawValue: text) else {
+                guard let wireProtocol = WireProtocol(rawValue: text) else {
                     throw UsageError("--protocol \(text): use guestlog or chromeos")
                 }
-                self.dialect = dialect
+                self.wireProtocol = wireProtocol
             case "--syslog-socket": syslogSocket = try value()
             case "--no-kernel": readsKernel = false
             case "--spool": spool = try Self.size(try value())

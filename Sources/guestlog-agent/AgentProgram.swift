@@ -50,7 +50,7 @@ enum AgentProgram {
         let agent = Agent(options, boot: boot, on: loop) { diagnostics.log($0, $1) }
         let mode = AgentMode(
             requested: options.syslogSocket,
-            AgentMode.Surroundings(
+            AgentMode.DetectedServices(
                 hasJournal: LinuxFileSystem().status("/run/systemd/journal/socket") != nil,
                 canReadJournal: canReadJournal(),
                 isServed: isServed
@@ -71,7 +71,7 @@ enum AgentProgram {
             try agent.readKernel(position)
         }
         let syslogWords = inherited == nil ? "\(mode)" : "the syslog socket that the service manager passed"
-        let protocolWords = options.dialect == .guestlog ? "" : " (protocol \(options.dialect.rawValue))"
+        let protocolWords = options.wireProtocol == .guestlog ? "" : " (protocol \(options.wireProtocol.rawValue))"
         diagnostics.log(.notice, "\(syslogWords); \(kernelWords); to \(options.target)\(protocolWords)")
         if let user = options.user {
             try UserAccount(named: user).become(owning: options.stateFolder)

@@ -52,7 +52,7 @@ struct Logs: AsyncParsableCommand {
     )
     var stream: [String] = []
 
-    @OptionGroup var surroundings: ContextOptions
+    @OptionGroup var contextOptions: ContextOptions
 
     @Option(name: .customShort("A"), help: ArgumentHelp("The same as --after-context.", valueName: "n"))
     var after: Int?
@@ -147,9 +147,9 @@ struct Logs: AsyncParsableCommand {
         selection.streams = stream.isEmpty ? nil : Set(try stream.map(RequestWords.stream))
         selection.boot = previous ? -1 : selection.boot
         selection.fields = try RequestWords.fields(fields)
-        var surroundings = surroundings
-        surroundings.afterContext = surroundings.afterContext ?? after
-        try surroundings.apply(to: &selection, both: try RequestWords.context("--context", String(context ?? 0)))
+        var contextOptions = contextOptions
+        contextOptions.afterContext = contextOptions.afterContext ?? after
+        try contextOptions.apply(to: &selection, both: try RequestWords.context("--context", String(context ?? 0)))
         selection.cursor = cursor
         selection.follow = follow
         return selection

@@ -65,7 +65,7 @@ struct VirtlogdCommand: ParsableCommand {
         try DaemonFolders.prepare(configuration)
         if daemon {
             // Before any thread is started.
-            try ProgramImage.goIntoBackground()
+            try ProgramImage.daemonize()
         }
         try Virtlogd(options, configuration).run()
     }

@@ -230,12 +230,12 @@ import Testing
             readable: Bool = false,
             served: [String] = []
         ) -> AgentMode {
-            let surroundings = AgentMode.Surroundings(
+            let services = AgentMode.DetectedServices(
                 hasJournal: journal,
                 canReadJournal: readable,
                 isServed: { served.contains($0) }
             )
-            return AgentMode(requested: requested, surroundings)
+            return AgentMode(requested: requested, services)
         }
         #expect(mode(nil, journal: true, readable: true) == .journal)
         #expect(mode(nil, readable: true) == .daemon(path: "/dev/log"))
@@ -258,7 +258,7 @@ import Testing
         #expect(options.target == .vsock(context: 2, port: 1234) && options.spool == 8 << 20 && !options.readsKernel)
         #expect(options.syslogSocket == "/x" && options.user == "nobody")
         #expect(try AgentOptions(["--to=serial:/dev/vport0p1"]).target == .serial(path: "/dev/vport0p1"))
-        #expect(try AgentOptions(["--protocol", "chromeos"]).dialect == .chromeOS)
+        #expect(try AgentOptions(["--protocol", "chromeos"]).wireProtocol == .chromeOS)
         #expect(try AgentOptions([]).target == .vsock(context: 2, port: 9999))
         for wrong in [
             ["--to", "vsock:2"], ["--to", "unix:relative"], ["--to"], ["--spool", "1K"], ["--spool", "x"], ["--frob"],

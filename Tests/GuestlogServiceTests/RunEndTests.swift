@@ -54,7 +54,7 @@ struct RunEndTests {
             }
             let last = try #require(end.deadline)
             #expect(end.due(written: 8, at: last - 1) == [])
-            #expect(end.due(written: 8, at: last) == [.leaveOut])
+            #expect(end.due(written: 8, at: last) == [.reportUnwritten])
             #expect(end.state == .ended)
             waits.append(last)
         }

@@ -129,7 +129,7 @@ import Testing
         let segment = try SegmentFile(path: path, fileSystem: LinuxFileSystem())
         let filter = try #require(try segment.filter())
         #expect(!filter.mayContain(word))
-        let passed = try #require(try fixture.reader.passed(from: .start, lacking: word, excludesArrays: true))
+        let passed = try #require(try fixture.reader.skippedText(from: .start, lacking: word, excludesArrays: true))
         #expect(passed.end == segment.headers.last?.end)
         #expect(try damages(fixture.store).isEmpty)
 
@@ -175,15 +175,16 @@ import Testing
         }
         try fixture.sealAndSync()
         let word = try #require(SearchWord(Array("zebra".utf8)))
-        let first = try #require(try fixture.reader.passed(from: .start, lacking: word, excludesArrays: false))
+        let first = try #require(try fixture.reader.skippedText(from: .start, lacking: word, excludesArrays: false))
         let gap = try #require(try fixture.read().markers.first)
         guard case .marker(let position, _, _) = gap else {
             Issue.record("no marker")
             return
         }
         #expect(first.end == position)
-        #expect(try fixture.reader.passed(from: Cursor(offset: position), lacking: word, excludesArrays: false) == nil)
+        let marker = Cursor(offset: position)
+        #expect(try fixture.reader.skippedText(from: marker, lacking: word, excludesArrays: false) == nil)
         let after = Cursor(offset: position + UInt64(noise(20).utf8.count))
-        #expect(try fixture.reader.passed(from: after, lacking: word, excludesArrays: false) != nil)
+        #expect(try fixture.reader.skippedText(from: after, lacking: word, excludesArrays: false) != nil)
     }
 }

@@ -23,14 +23,14 @@ struct RunEnd {
         /// Join the console again: this process read too slowly.
         case rejoin
         /// Report what standard output has not taken.
-        case leaveOut
+        case reportUnwritten
     }
 
     private(set) var state = State.running
     private var isAsked = false
 
     /// How long a terminal may outlive the command.
-    private static let leftoverTime: Int64 = 200_000
+    private static let terminalTimeAfterExit: Int64 = 200_000
     /// How long standard output may take nothing: after the command has ended by itself, and after a signal.
     private static let stuckTime: Int64 = 3_000_000
     private static let askedStuckTime: Int64 = 1_000_000
@@ -50,7 +50,7 @@ struct RunEnd {
 
     mutating func commandEnded(at now: Int64) {
         switch state {
-        case .running: state = .closing(until: now + Self.leftoverTime)
+        case .running: state = .closing(until: now + Self.terminalTimeAfterExit)
         case .closed: state = .ended
         case .closing, .flushing, .ended: break
         }
@@ -87,7 +87,7 @@ struct RunEnd {
                 return []
             }
             state = .ended
-            return [.leaveOut]
+            return [.reportUnwritten]
         case .running, .closed, .closing, .flushing, .ended:
             return []
         }

@@ -146,7 +146,7 @@ struct RunStreams: ~Copyable {
             case .closeConsole:
                 report(hub.notices())
                 hub.close()
-            case .leaveOut:
+            case .reportUnwritten:
                 report(["standard output takes nothing; its last \(copy.unwritten) bytes are in the log only"])
             }
         }

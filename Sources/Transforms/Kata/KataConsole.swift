@@ -42,7 +42,7 @@ enum KataConsole {
             end = text.withUnsafeBytes {
                 KataParser.parseForm($0, from: 0, at: place.lowerBound, quotes: 0, into: &record)
             }
-            KataSalvage.apply(to: &record, from: inner)
+            KataRecovery.apply(to: &record, from: inner)
         }
         let isRecord = isAgent && record.firstIndex(of: KataFields.message, from: inner) != nil
         if isRecord, text[end...].contains(where: { $0 > 0x20 }) {

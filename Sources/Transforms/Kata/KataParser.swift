@@ -48,7 +48,7 @@ public struct KataParser {
     ) -> Int {
         let first = record.fields.count
         let end = parseForm(text, from: start, at: base, quotes: 0, into: &record)
-        KataSalvage.apply(to: &record, from: first)
+        KataRecovery.apply(to: &record, from: first)
         KataConsole.unpack(&record, from: first)
         return end
     }

@@ -43,7 +43,7 @@ struct KubectlLogs: AsyncParsableCommand {
     )
     var container: String?
 
-    @OptionGroup var surroundings: ContextOptions
+    @OptionGroup var contextOptions: ContextOptions
 
     @OptionGroup var reading: ReadingOptions
     @OptionGroup var cluster: ClusterOptions
@@ -99,7 +99,7 @@ struct KubectlLogs: AsyncParsableCommand {
         let charsets = try reading.charset.map(RequestWords.charset) ?? CharsetRules()
         var selection = try reading.selection(tail: tail, charsets: charsets)
         selection.follow = follow
-        try surroundings.apply(to: &selection)
+        try contextOptions.apply(to: &selection)
         return selection
     }
 

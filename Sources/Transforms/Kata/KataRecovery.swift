@@ -4,7 +4,7 @@ import LogModel
 import TextFormats
 
 /// Repairs records into which the guest's kernel wrote: both share one console, and its text begins with a time stamp.
-enum KataSalvage {
+enum KataRecovery {
     /// Divides the damaged value of a marked record where a kernel's text begins: what follows is kept as unparsed.
     static func apply(to record: inout RecordBuffer, from first: Int) {
         guard record.firstIndex(of: ParseFault.faultName, from: first) != nil else {
