@@ -250,8 +250,8 @@ final class GuestLog {
     private static let openingLimit = 4 << 20
     private var openingMemory = 0
 
-    /// Takes memory for a record that waits for the stream to be opened; returns whether there is enough.
-    func reserve(_ size: Int) -> Bool {
+    /// Acquires memory for a record that waits for the stream to be opened; returns whether there is enough.
+    func acquire(_ size: Int) -> Bool {
         guard openingMemory + size <= Self.openingLimit else {
             return false
         }
@@ -259,7 +259,7 @@ final class GuestLog {
         return true
     }
 
-    /// Gives memory back.
+    /// Releases such memory.
     func release(_ size: Int) {
         openingMemory -= size
     }

@@ -158,7 +158,7 @@ final class RecordIngest {
         let new = waiting.dropFirst(held)
         let kept = new.prefix { record in
             let memory = record.line.count + Self.overhead
-            guard log.reserve(memory) else {
+            guard log.acquire(memory) else {
                 return false
             }
             heldMemory += memory

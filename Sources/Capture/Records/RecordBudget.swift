@@ -17,9 +17,9 @@ final class RecordBudget: Sendable {
         self.limit = limit
     }
 
-    /// Takes `size` bytes for `intake`; returns false when there are too few: then `intake.spaceReturned()` is called
+    /// Acquires `size` bytes for `intake`; returns false when there are too few: then `intake.spaceReturned()` is called
     /// when there may be enough. The first batch always fits.
-    func take(_ size: Int, for intake: RecordIntake) -> Bool {
+    func acquire(_ size: Int, for intake: RecordIntake) -> Bool {
         state.withLock { state in
             guard state.used == 0 || state.used + size <= limit else {
                 if !state.waiting.contains(where: { $0 === intake }) {
@@ -33,7 +33,7 @@ final class RecordBudget: Sendable {
     }
 
     /// Returns `size` bytes.
-    func give(_ size: Int) {
+    func release(_ size: Int) {
         let waiting = state.withLock { state in
             state.used -= size
             defer { state.waiting = [] }

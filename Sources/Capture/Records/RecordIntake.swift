@@ -134,7 +134,7 @@ public final class RecordIntake: Sendable {
                 return (.ended, false)
             }
             let cost = RecordQueue.cost(of: batch)
-            guard state.queue.size == 0 || state.queue.size + cost <= Self.limit, budget.take(cost, for: self) else {
+            guard state.queue.size == 0 || state.queue.size + cost <= Self.limit, budget.acquire(cost, for: self) else {
                 state.onSpace += onSpace.map { [$0] } ?? []
                 return (.full, false)
             }
@@ -243,7 +243,7 @@ public final class RecordIntake: Sendable {
         }
         if case .batch(let batch, let onCommitted) = item {
             onCommitted()
-            budget.give(RecordQueue.cost(of: batch))
+            budget.release(RecordQueue.cost(of: batch))
             spaceReturned()
         }
     }
@@ -276,7 +276,7 @@ public final class RecordIntake: Sendable {
             defer { (state.queue, state.isRefused) = (RecordQueue(), true) }
             return state.queue.size
         }
-        budget.give(size)
+        budget.release(size)
     }
 
     /// Ends the stream because capture stops. Calls that wait throw `error`, by default ECANCELED.
