@@ -44,7 +44,12 @@ final class InflightFolder {
             let owner = (try? file.read(at: 0, count: 32)).map {
                 String(decoding: $0.prefix { $0 > 0x20 }, as: UTF8.self)
             }
-            throw SystemError("lock (in use by process \(owner ?? "?"))", folder, code: SystemError.wouldBlock)
+            throw SystemError(
+                "lock",
+                folder,
+                code: SystemError.wouldBlock,
+                reason: "in use by process \(owner ?? "?")"
+            )
         }
         // The previous process may have removed the folder, with the file in it, just before it released the lock.
         guard LinuxFileSystem().status(path) != nil else {

@@ -139,7 +139,7 @@ public final class InflightRing: @unchecked Sendable {
             return nil
         }
         guard !Self.isOtherVersion(header.magic) else {
-            throw SystemError("open the ring of another version", path, code: ENOTSUP)
+            throw SystemError("open", path, code: ENOTSUP, reason: "the ring has another version's format")
         }
         guard header.magic == Self.magic, size > Self.dataStart + Self.maximumPayload else {
             return nil

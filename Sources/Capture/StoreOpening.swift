@@ -56,9 +56,10 @@ final class StoreLock: @unchecked Sendable {
         file = try StoredFile(store.root + "/" + Self.name, .create, on: store.fileSystem)
         guard file.lock() else {
             throw SystemError(
-                "lock (another guestlog serve uses this store)",
+                "lock",
                 store.root,
-                code: SystemError.wouldBlock
+                code: SystemError.wouldBlock,
+                reason: "another guestlog serve uses this store"
             )
         }
     }

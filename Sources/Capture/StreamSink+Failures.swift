@@ -25,7 +25,7 @@ extension StreamSink {
         (suspendedUntil, isSilent) = (nil, false)
         if let writer, !writer.isInPlace(at: now) {
             // The files were removed or moved: they are created again, after a gap.
-            fail(SystemError("write (its files were removed or moved)", writer.path, code: ENOENT), at: now)
+            fail(SystemError("write", writer.path, code: ENOENT, reason: "its files were removed or moved"), at: now)
             self.writer = nil
         }
         if writer == nil {

@@ -106,7 +106,12 @@ struct SealedExtents: Equatable {
     ) throws(SystemError) {
         let lock = try? StoredFile(layout.metadata, .read, on: fileSystem)
         if let lock, !lock.lock(within: wait) {
-            throw SystemError("lock (another process holds it)", layout.metadata, code: SystemError.wouldBlock)
+            throw SystemError(
+                "lock",
+                layout.metadata,
+                code: SystemError.wouldBlock,
+                reason: "another process holds the lock"
+            )
         }
         var known = try knownOrFound(of: layout, on: fileSystem)
         try change(&known)

@@ -234,9 +234,10 @@ public struct Store: Sendable {
             return
         }
         throw SystemError(
-            "open for writing (format \(version) of a newer guestlog; this one writes \(StoreLimits.formatVersion))",
+            "open for writing",
             path,
-            code: SystemError.notSupported
+            code: SystemError.notSupported,
+            reason: "format \(version) is a newer guestlog's; this one writes \(StoreLimits.formatVersion)"
         )
     }
 

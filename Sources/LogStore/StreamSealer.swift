@@ -173,9 +173,10 @@ final class StreamSealer {
         }
         guard let sealed else {
             throw SystemError(
-                "seal (the pair changes while it is read)",
+                "seal",
                 layout.log(base),
-                code: SystemError.inputOutput
+                code: SystemError.inputOutput,
+                reason: "the pair changes while it is read"
             )
         }
         guard let last = sealed.headers.last else {

@@ -29,12 +29,15 @@ struct VMLock {
         try fileSystem.clear(path, for: .regular)
         let file = try StoredFile(path, .create, on: fileSystem)
         guard file.lock(isShared: true, within: Self.wait) else {
-            throw SystemError("lock (another process writes this VM)", folder, code: SystemError.wouldBlock)
+            throw SystemError("lock", folder, code: SystemError.wouldBlock, reason: Self.isWritten)
         }
         _ = file.tryLock(number: Self.presence, isShared: true)
         self.file = file
         identity = fileSystem.status(path)?.identity
     }
+
+    /// The reason of errors about a VM that another process writes.
+    static let isWritten = "another process writes this VM"
 
     static func path(in folder: String) -> String { folder + "/lock" }
 
@@ -61,7 +64,7 @@ struct VMLock {
     /// after a second.
     func exclusively<Result>(waits: Bool, _ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
         guard file.lock(number: Self.metadata, within: waits ? Self.waitForMetadata : 0) else {
-            throw SystemError("lock (another process holds it)", file.path, code: SystemError.busy)
+            throw SystemError("lock", file.path, code: SystemError.busy, reason: "another process holds the lock")
         }
         defer { file.unlock(number: Self.metadata) }
         return try body()

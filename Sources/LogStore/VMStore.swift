@@ -168,9 +168,10 @@ public final class VMStore {
         try reopenIfMoved(now: now, waits: waits)
         guard lock.take(name) else {
             throw SystemError(
-                "lock (another process writes this stream)",
+                "lock",
                 store.path(of: StreamID(vm: vm.directory, stream: name)),
-                code: SystemError.wouldBlock
+                code: SystemError.wouldBlock,
+                reason: "another process writes this stream"
             )
         }
         return try lock.exclusively(waits: waits) { () throws(SystemError) in
@@ -308,7 +309,7 @@ public final class VMStore {
     /// another process writes the VM too.
     public func end(at time: Timestamp) throws(SystemError) {
         guard lock.isAlone else {
-            throw SystemError("end (another process writes this VM)", vmPath, code: SystemError.wouldBlock)
+            throw SystemError("end", vmPath, code: SystemError.wouldBlock, reason: VMLock.isWritten)
         }
         vm.ended = time
         try store.write(vm)

@@ -33,7 +33,7 @@ public enum ProgramImage {
     public static func version(of path: String) throws(SystemError) -> String {
         let outcome = try ChildProgram.run([path, "--version"], limit: checkLimit)
         guard outcome.status == 0 else {
-            throw SystemError("run \(path) --version (it ended with \(outcome.status))", code: ENOEXEC)
+            throw SystemError("run", "\(path) --version", code: ENOEXEC, reason: "it ended with \(outcome.status)")
         }
         return String(decoding: outcome.output, as: UTF8.self)
     }

@@ -86,7 +86,7 @@ extension FileSystem {
         let file = try StoredFile(path, .read, on: self)
         let size = try file.size
         guard size <= limit else {
-            throw SystemError("read (it has \(size) bytes; at most \(limit) are expected)", path, code: EFBIG)
+            throw SystemError("read", path, code: EFBIG, reason: "it has \(size) bytes; the limit is \(limit)")
         }
         return try file.read(at: 0, count: size)
     }
