@@ -16,7 +16,7 @@ extension CaptureService {
         /// The number of epoll threads; by default one per core, at most four.
         public var shards: Int
         /// Size of one shard's ring, in bytes.
-        public var ringCapacity: Int
+        var ringCapacity: Int
         /// The limit of all VMs together, in bytes; nil: none. Called once, on a thread that may wait for the disk.
         public var totalQuota: @Sendable () -> Int?
         /// How long a deleted VM's log is kept, in microseconds.

@@ -18,7 +18,7 @@ import SystemIO
 /// any ring's when nothing is left to commit: an empty file shows the next process that data was lost.
 ///
 /// The file names the store of its bytes. The lock of its folder shows which process owns it (`InflightFolder`).
-public final class InflightRing: @unchecked Sendable {
+final class InflightRing: @unchecked Sendable {
     // Sendable because each field of the mapping has one owning thread, and head and tail are published with
     // release and read with acquire.
 
@@ -54,7 +54,7 @@ public final class InflightRing: @unchecked Sendable {
     /// Maximum size of a stream key.
     static let maximumKey = slotSize - SlotLayout.key - SlotLayout.plainAppendSize
     /// Maximum number of streams of one shard.
-    public static let slotCount = 16_384
+    static let slotCount = 16_384
     /// Maximum size of a single read.
     static let maximumPayload = 64 << 10
     /// With less free space than this, bytes are counted as lost instead of read.
@@ -75,10 +75,10 @@ public final class InflightRing: @unchecked Sendable {
     private let mappedSize: Int
     let data: UnsafeMutableRawPointer
     /// Size of the entries' space, in bytes.
-    public let capacity: Int
-    public let path: String
+    let capacity: Int
+    let path: String
     /// Whether the contents outlive the process.
-    public var isDurable: Bool { file != nil }
+    var isDurable: Bool { file != nil }
 
     // Owned by the producer.
     private(set) var head: UInt64
@@ -88,7 +88,7 @@ public final class InflightRing: @unchecked Sendable {
 
     /// Creates an empty ring at `path`, where no file may exist, for the store in `store`. Without room for the file
     /// the ring is in memory.
-    public init(path: String, capacity: Int, hostBoot: String, store: String) throws(SystemError) {
+    init(path: String, capacity: Int, hostBoot: String, store: String) throws(SystemError) {
         self.path = path
         self.capacity = capacity
         mappedSize = Self.dataStart + capacity

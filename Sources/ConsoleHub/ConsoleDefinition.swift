@@ -60,7 +60,7 @@ extension ConsoleHub {
         }
 
         /// Whether it was found in a watched folder: it is removed when its path is gone for good.
-        public var isDiscovered: Bool { trustedFolder != nil }
+        var isDiscovered: Bool { trustedFolder != nil }
 
         /// The VM. VMs with the same name have different identities.
         public var vm: VMIdentity { key.vm }

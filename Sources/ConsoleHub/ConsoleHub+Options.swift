@@ -12,19 +12,19 @@ extension ConsoleHub {
         /// The folder with a socket for each console, for other programs; nil: no such sockets.
         public var passThroughFolder: String?
         /// How long a console from a watched folder is kept after its path is gone, in microseconds.
-        public var forgetsAfter: Int64 = 60_000_000
+        var forgetsAfter: Int64 = 60_000_000
         /// When a console is connected for the first time and its process is older than this, in microseconds, the
         /// machine has been running and no boot is recorded.
-        public var joinAge: Int64 = 10_000_000
+        var joinAge: Int64 = 10_000_000
         /// Whether this process itself may serve a console. Otherwise that is a mistake, or an attempt to read one
         /// console as another.
-        public var acceptsOwnProcess = false
+        var acceptsOwnProcess = false
         /// Maximum number of captured consoles. By default as many as half of the process's descriptors allow: each
         /// takes the connection, the socket for other programs, and at times one more.
         public var consoleLimit = max(4, (DescriptorLimit.current / 2 - 64) / 3)
         /// Maximum number of sessions through the consoles' own sockets. By default a sixteenth of the process's
         /// descriptors.
-        public var socketSessionLimit = max(4, DescriptorLimit.current / 16)
+        var socketSessionLimit = max(4, DescriptorLimit.current / 16)
         /// The folder with the console of each handed-over descriptor.
         public var table: String
 

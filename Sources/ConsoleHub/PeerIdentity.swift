@@ -5,10 +5,10 @@ import SystemIO
 
 /// What is at the other end of a console: distinguishes a VMM from its predecessor. A process and its start time, which
 /// together are never reused; or process 0 and a number for the named pipe or the terminal in its place.
-public struct PeerIdentity: Hashable, Sendable {
-    public var process: Int32
+struct PeerIdentity: Hashable, Sendable {
+    var process: Int32
     /// Its start, in clock ticks since the host's boot (proc(5), field 22).
-    public var start: UInt64
+    var start: UInt64
 
     /// The peer at the other end of `descriptor`.
     init?(behind descriptor: Int32) {

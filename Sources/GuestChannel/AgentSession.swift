@@ -37,7 +37,7 @@ public struct AgentSession: AgentChannel {
     public static let acknowledgementLimit: Int64 = 15_000_000
     /// A batch is sent when it has so many bytes, or its first record has waited so long.
     static let batchSize = 32 << 10
-    public static let batchDelay: Int64 = 50_000
+    static let batchDelay: Int64 = 50_000
     /// Maximum number of records that are on their way.
     static let window: UInt64 = 16_384
 

@@ -107,7 +107,7 @@ public struct CollectorOptions: Hashable, Sendable {
     public var idleLimit: Int64?
     /// How long the streams of a guest without a connection stay open, in microseconds: longer than a restart of the
     /// guest takes, and than its rates take to recover.
-    public var guestIdleLimit: Int64 = 600_000_000
+    var guestIdleLimit: Int64 = 600_000_000
 
     /// ChromeOS's port for logs.
     public static let defaultPort: UInt32 = 9999

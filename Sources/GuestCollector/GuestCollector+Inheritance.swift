@@ -18,7 +18,7 @@ final class InheritedListener {
 // passes to the one that replaces it. So a guest that connects meanwhile waits, and is not refused.
 extension GuestCollector {
     /// The name under which they are passed (`FileDescriptorName=`).
-    public static let passedName = "guestlog.collector"
+    static let passedName = "guestlog.collector"
 
     /// Accepts an inherited socket, before `start`; returns whether it is the collector's. Which of its listeners it is
     /// tells the address to which it is bound.

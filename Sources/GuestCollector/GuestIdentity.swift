@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import LogModel
+import LogModel
 
 /// A guest as its transport identifies it: what is at the other end of a connection. Nothing that the guest says
 /// contributes to it.
-public struct GuestIdentity: Hashable, Sendable, CustomStringConvertible {
-    public var vm: VMIdentity
+struct GuestIdentity: Hashable, Sendable, CustomStringConvertible {
+    var vm: VMIdentity
     /// The transport in words, for messages: `CID 5`, a path.
-    public var transport: String
+    var transport: String
 
-    public init(vm: VMIdentity, transport: String) {
-        self.vm = vm
-        self.transport = transport
-    }
-
-    public var description: String { "\(vm.name) (\(transport))" }
+    var description: String { "\(vm.name) (\(transport))" }
 
     /// The namespace of the VMs that stand for unknown contexts.
-    public static let unknownNamespace = "vsock"
+    static let unknownNamespace = "vsock"
 
     /// The guest of a context that no VM is known to have: a log of its own, so that it is in no VM's.
     static func unknown(context: UInt32) -> GuestIdentity {

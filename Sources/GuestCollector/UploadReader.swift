@@ -7,20 +7,20 @@ import TextFormats
 ///
 /// It is a reader of its own, and not NIO's, because a guest is identified by its connection: NIO does not tell the peer
 /// of a vsock connection, and reads on while the store has no space.
-public struct UploadReader {
-    public enum Event: Equatable {
+struct UploadReader {
+    enum Event: Equatable {
         case request(Head)
         case body([UInt8])
         case end
     }
 
     /// The head of a request.
-    public struct Head: Equatable {
-        public var method: String
-        public var path: String
+    struct Head: Equatable {
+        var method: String
+        var path: String
         /// The fields by their names in lower case; of several with one name the last.
-        public var fields: [String: String]
-        public var isKeptAlive: Bool
+        var fields: [String: String]
+        var isKeptAlive: Bool
     }
 
     private enum State: Equatable {
@@ -38,23 +38,23 @@ public struct UploadReader {
     private var start = 0
 
     /// Maximum size of a request's head, and of a chunk's first line and the trailers, in bytes.
-    public static let headLimit = 16 << 10
+    static let headLimit = 16 << 10
     /// Maximum size of a piece of body that is returned at once, in bytes.
     private static let pieceLimit = 64 << 10
 
-    public init() {}
+    init() {}
 
     /// The memory of what was not returned yet, in bytes.
     var memory: Int { buffer.count }
 
-    public mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    mutating func append(_ bytes: UnsafeRawBufferPointer) {
         buffer.removeFirst(start)
         start = 0
         buffer.append(contentsOf: bytes)
     }
 
     /// What comes next; nil when more bytes are needed.
-    public mutating func next() throws(UploadError) -> Event? {
+    mutating func next() throws(UploadError) -> Event? {
         while true {
             switch state {
             case .head:
@@ -196,9 +196,9 @@ public struct UploadReader {
 }
 
 /// A request that is refused, with its status.
-public struct UploadError: Error, Hashable, CustomStringConvertible {
-    public var status: Int
-    public var description: String
+struct UploadError: Error, Hashable, CustomStringConvertible {
+    var status: Int
+    var description: String
 
     init(_ status: Int, _ description: String) {
         self.status = status

@@ -28,7 +28,7 @@ extension Configuration {
     }
 
     /// The limit of all logs together, in bytes: as configured, else a tenth of the file system, at most 10 GiB.
-    public func effectiveTotal() -> Int {
+    func effectiveTotal() -> Int {
         if let totalQuota {
             return totalQuota
         }

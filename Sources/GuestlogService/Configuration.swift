@@ -33,7 +33,7 @@ public struct Configuration: Sendable {
     /// The limits of a VM's log.
     public var quota: Quota
     /// Limits of some VMs; the first pattern that matches applies.
-    public var overrides: [Override]
+    var overrides: [Override]
     /// The character sets of consoles that do not use UTF-8.
     public var charsets: CharsetRules
     /// The limit of all logs together, in bytes.
@@ -41,9 +41,9 @@ public struct Configuration: Sendable {
     /// How long a deleted VM's log is kept, in microseconds.
     public var deletedAge: Int64
     /// The folders in which libvirt may create logs, in the system's instance.
-    public var logFolders: [String]
+    var logFolders: [String]
     /// The rate above which libvirt's logs are written to their plain files only; nil: none.
-    public var logRate: RateLimit?
+    var logRate: RateLimit?
     /// The API's TCP listener; nil: none.
     public var listener: TCPListenerSettings?
     /// The OpenStack part of the API.

@@ -4,10 +4,10 @@ import Glibc
 import SystemIO
 
 /// The default paths.
-public struct DefaultPaths: Sendable {
-    public let store: String
-    public let runtime: String
-    public let socket: String
+struct DefaultPaths: Sendable {
+    let store: String
+    let runtime: String
+    let socket: String
 
     /// Paths from the environment, which take precedence over the configuration file, as command line options do.
     static var named: (store: String?, socket: String?) {
@@ -16,7 +16,7 @@ public struct DefaultPaths: Sendable {
 
     /// The folders that systemd created for a service; otherwise /var/lib/guestlog and /run/guestlog for root, the XDG
     /// folders for other users. GUESTLOG_STORE and GUESTLOG_SOCKET take precedence.
-    public init() {
+    init() {
         let home = Environment["HOME"] ?? "/"
         let isRoot = geteuid() == 0
         let data = isRoot ? "/var/lib" : Environment["XDG_DATA_HOME"] ?? home + "/.local/share"

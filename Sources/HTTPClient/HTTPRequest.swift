@@ -15,7 +15,7 @@ public struct HTTPRequest: Sendable {
     /// The time limit for sending the request and receiving the response's head, and then for each piece of its body.
     public var timeout = Duration.seconds(30)
     /// Whether the request may be sent again when a reused connection fails before the response begins.
-    public var isRepeatable = true
+    var isRepeatable = true
 
     public init(_ method: HTTPMethod, _ target: String, headers: HTTPHeaders = [:], body: [UInt8] = []) {
         self.method = method

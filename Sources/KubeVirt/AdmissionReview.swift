@@ -12,7 +12,7 @@ public struct AdmissionReview: Sendable {
     /// The object, as it would be created.
     public let object: JSON
     /// Whether the request only tries what would happen: answers must have no side effects then.
-    public let isDryRun: Bool
+    let isDryRun: Bool
     /// The namespace of the object.
     public let namespace: String
 

@@ -10,7 +10,7 @@ public struct LauncherPod: Hashable, Sendable {
     /// Selects virt-launcher pods by label.
     public static let selector = "kubevirt.io=virt-launcher"
     /// The label with the UID of the VirtualMachineInstance.
-    public static let instanceLabel = "kubevirt.io/created-by"
+    static let instanceLabel = "kubevirt.io/created-by"
     /// The label that only the target of a live migration has.
     static let migrationLabel = "kubevirt.io/migrationJobUID"
     /// The annotation with the VM's name.
@@ -31,9 +31,9 @@ public struct LauncherPod: Hashable, Sendable {
     /// `Pending`, `Running`, `Succeeded` or `Failed`.
     public let phase: String
     /// Whether the pod is being deleted.
-    public let isTerminating: Bool
+    let isTerminating: Bool
     /// Whether a live migration brings the VM, which runs already, to this pod.
-    public let isMigrationTarget: Bool
+    let isMigrationTarget: Bool
     public let log: LogState
 
     /// The container `guest-console-log` of a pod.

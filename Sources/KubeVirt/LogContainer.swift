@@ -21,7 +21,7 @@ public struct LogContainer: Hashable, Sendable {
     /// The image, which has the program virt-tail.
     public var image: String
     /// When the node pulls the image; the seldom wrong choice is that of the pod's other containers.
-    public var pullPolicy = "IfNotPresent"
+    var pullPolicy = "IfNotPresent"
     /// The verbosity of virt-tail's own messages.
     public var verbosity = 2
     /// Arguments after those that KubeVirt gives.

@@ -7,7 +7,7 @@ import Yams
 
 /// kubectl's configuration (https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/): one or
 /// several files, of which the first that names a cluster, a user or a context decides about it.
-public struct Kubeconfig: Sendable {
+struct Kubeconfig: Sendable {
     /// An entry, and the folder that its relative paths start from.
     struct Entry: Sendable {
         let value: JSON
@@ -23,7 +23,7 @@ public struct Kubeconfig: Sendable {
 
     /// The files to read: `named` (`--kubeconfig`), else those of `KUBECONFIG`, separated by colons, else
     /// `~/.kube/config`; in the latter two cases those that exist.
-    public static func files(named: String?) -> [String] {
+    static func files(named: String?) -> [String] {
         if let named {
             return [named]
         }
@@ -34,7 +34,7 @@ public struct Kubeconfig: Sendable {
     }
 
     /// Reads `files`. Throws when one of them cannot be read or is no such configuration.
-    public init(files: [String]) throws(KubernetesError) {
+    init(files: [String]) throws(KubernetesError) {
         self.files = files
         for file in files {
             try read(file)

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import LogModel
+import LogModel
 
 /// The objects that a list and the watch after it have reported so far
 /// (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes).
-public struct WatchedObjects: Sendable {
+struct WatchedObjects: Sendable {
     /// The objects, by UID.
-    public private(set) var objects: [String: JSON] = [:]
+    private(set) var objects: [String: JSON] = [:]
     /// The version from which the watch continues; nil: the objects are to be listed first.
-    public private(set) var version: String?
+    private(set) var version: String?
 
     /// What follows from an event.
-    public enum Step: Hashable, Sendable {
+    enum Step: Hashable, Sendable {
         /// The objects have changed.
         case changed
         /// They have not.
@@ -20,17 +20,17 @@ public struct WatchedObjects: Sendable {
         case list
     }
 
-    public init() {}
+    init() {}
 
     /// Takes a whole list: objects that it does not have are gone.
-    public mutating func take(list: [JSON], version: String) {
+    mutating func take(list: [JSON], version: String) {
         objects = [:]
         list.forEach { insert($0) }
         self.version = version
     }
 
     /// Takes an event of the watch.
-    public mutating func take(event: JSON) -> Step {
+    mutating func take(event: JSON) -> Step {
         guard let object = event["object"], let type = event["type"]?.text else {
             version = nil
             return .list
@@ -52,7 +52,7 @@ public struct WatchedObjects: Sendable {
     }
 
     /// The server refused to watch from `version`.
-    public mutating func forget() {
+    mutating func forget() {
         version = nil
     }
 

@@ -45,7 +45,7 @@ public struct MessageHeader: Hashable, Sendable {
     public static let lengthSize = 4
     public static let size = 24
     /// Maximum size of a message, its length included (`VIR_NET_MESSAGE_MAX`, and the length's own).
-    public static let maximumMessage = 33_554_432 + lengthSize
+    static let maximumMessage = 33_554_432 + lengthSize
 
     public init(program: UInt32, version: UInt32, procedure: Int32, kind: UInt32, serial: UInt32, status: UInt32) {
         self.program = program

@@ -19,7 +19,7 @@ public struct XDRReader: Equatable, Sendable {
     }
 
     /// An `int`, or an `enum`.
-    public mutating func signed() throws(Malformed) -> Int32 {
+    mutating func signed() throws(Malformed) -> Int32 {
         Int32(bitPattern: try unsigned())
     }
 
@@ -43,7 +43,7 @@ public struct XDRReader: Equatable, Sendable {
     }
 
     /// A string that may be absent.
-    public mutating func optionalString(limit: Int) throws(Malformed) -> [UInt8]? {
+    mutating func optionalString(limit: Int) throws(Malformed) -> [UInt8]? {
         try count(limit: 1) == 1 ? string(limit: limit) : nil
     }
 

@@ -101,7 +101,7 @@ extension Timestamp {
     }
 
     /// The length of that text, in bytes.
-    public static let rfc3339Length = 30
+    static let rfc3339Length = 30
 
     /// The moment that `text` states, in nanoseconds since the Unix epoch, as RFC 3339 allows it: with up to nine
     /// decimals (further ones are cut), and with `Z` or an offset. nil for other forms, dates that do not exist, and

@@ -9,7 +9,7 @@ public struct VMWord: Hashable, Sendable {
     @Bytewise public var text: String
 
     /// Fewer characters of a UUID are more likely a typing error.
-    public static let shortestUUIDPrefix = 4
+    static let shortestUUIDPrefix = 4
 
     public init(_ text: String) {
         self.text = text

@@ -36,9 +36,9 @@ public struct IndexRecord: Hashable, Sendable {
         self.detail = detail
     }
 
-    public static let unitSize = 32
+    static let unitSize = 32
     /// Maximum number of detail units of a record.
-    public static let maximumDetailUnits = 15
+    static let maximumDetailUnits = 15
 
     public var end: UInt64 { offset + UInt64(length) }
 

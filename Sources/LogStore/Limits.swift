@@ -5,7 +5,7 @@ import LogModel
 /// The store's fixed limits, with their reasons.
 public enum StoreLimits {
     /// The format version that this code writes. Newer ones are read as far as possible, and never written.
-    public static let formatVersion = 1
+    static let formatVersion = 1
     /// Text per block. zstd's ratio on logs levels off about here (measured: 64 KiB 3.9, 256 KiB 7.5 on boot logs), and
     /// a block is decoded in about 150 µs.
     public static let blockTarget = 256 << 10
@@ -15,14 +15,14 @@ public enum StoreLimits {
     /// little beside their bytes (measured on ext4: 2.3 s of CPU per GB in files of 256 KiB, 0.2 in files of 2 MiB).
     public static let pairTarget = 4 << 20
     /// Maximum text in a pair. Its last block may end beyond `pairTarget`.
-    public static let pairLimit = pairTarget + blockLimit
+    static let pairLimit = pairTarget + blockLimit
     /// A pair of more than one block is sealed after this many microseconds without a byte.
     public static let largePairSealAfter: Int64 = 5_000_000
     /// Index records per pair: limits the index of a stream that arrives byte by byte, or of a flood of markers.
     public static let recordsPerPair = 8192
     /// Maximum number of index records of one pair, and so of one block. Markers alone cannot end a pair, because the
     /// next would begin at the same position: beyond this number at one position further markers are dropped.
-    public static let recordsLimit = 2 * recordsPerPair
+    static let recordsLimit = 2 * recordsPerPair
     /// Blocks per segment: 16 MiB of text is the unit of retention.
     public static let blocksPerSegment = 64
     /// Maximum number of lines in one index record; a batch with more is split.
@@ -30,18 +30,18 @@ public enum StoreLimits {
     /// Maximum number of bytes between two source positions of a replayable stream: that of its longest record.
     public static let sourceDistance = 4 << 20
     /// A clock that steps back by more microseconds than this closes the block; less counts as jitter.
-    public static let clockTolerance: Int64 = 1_000_000
+    static let clockTolerance: Int64 = 1_000_000
     /// The times at which this program can be running: 2023 to 2072. Outside of them the clock is wrong, as it is on a
     /// host without a battery until it has asked the network.
-    public static let plausibleTimes =
+    static let plausibleTimes =
         Timestamp(seconds: 1_672_531_200)...Timestamp(seconds: 1_672_531_200 + 50 * 365 * 86_400)
     /// A stamp that is more microseconds in the future was made while the clock was wrong.
-    public static let futureTolerance: Int64 = 86_400 * 1_000_000
+    static let futureTolerance: Int64 = 86_400 * 1_000_000
     /// The minimum disk usage of a file: one block of the file system.
-    public static let fileCost = 4096
+    static let fileCost = 4096
     /// A stream continues at the next multiple of this after an unclean end of the host, so that no position that a
     /// reader may have saved is assigned to other bytes.
-    public static let restartStride: UInt64 = 1 << 32
+    static let restartStride: UInt64 = 1 << 32
     /// Multiples of `restartStride` are below this number of it.
     static let strideLimit = StreamLayout.positionLimit / restartStride
     /// The first position since the last jump before `position`.
@@ -50,15 +50,15 @@ public enum StoreLimits {
     }
 
     /// Bytes of the file system that are left free, or a twentieth of it where that is less.
-    public static let keptFree = 1 << 30
+    static let keptFree = 1 << 30
     /// Number of boot heads kept of each stream whose segments were removed.
-    public static let headsKept = 8
+    static let headsKept = 8
     /// Bytes of text in a boot head.
-    public static let headLength = 256 << 10
+    static let headLength = 256 << 10
     /// Idle active pairs are sealed from this size up.
     public static let idleSealMinimum = 16 << 10
     /// Microseconds without a byte after which an active pair is sealed.
     public static let idleSealAfter: Int64 = 3600 * 1_000_000
     /// Maximum size of a stream's `quarantine` folder, in bytes; older files are removed first.
-    public static let quarantineLimit = 1 << 20
+    static let quarantineLimit = 1 << 20
 }

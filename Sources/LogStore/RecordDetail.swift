@@ -15,7 +15,7 @@ public struct RecordDetail: Hashable, Sendable {
     public var origin: String?
     /// In a marker that begins a block: the number of markers that end the previous block, at the same position. Set by
     /// the writer.
-    public internal(set) var markersBefore = 0
+    var markersBefore = 0
 
     public init(
         gap: GapDetail? = nil,

@@ -22,9 +22,9 @@ public struct RecordFlags: OptionSet, Hashable, Sendable {
     /// The bytes were found after the last index record after a crash; their time is the file's.
     public static let recovered = RecordFlags(rawValue: 1 << 4)
     /// The host's clock stepped back by more than a second before this record.
-    public static let clockStepped = RecordFlags(rawValue: 1 << 5)
+    static let clockStepped = RecordFlags(rawValue: 1 << 5)
     /// The source had been read up to a position (`RecordDetail.source`) when this was written.
-    public static let checkpoint = RecordFlags(rawValue: 1 << 6)
+    static let checkpoint = RecordFlags(rawValue: 1 << 6)
 
     /// A marker: what follows comes from another source (`RecordDetail.origin`).
     public static let origin = RecordFlags(rawValue: 1 << 7)

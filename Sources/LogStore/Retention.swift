@@ -94,7 +94,7 @@ public final class Retention {
 
     /// Brings one VM, which has just grown by `bytes`, within its quota, and the store within its total. Not at every
     /// call: the cost depends on the number of files.
-    public func enforce(vm directory: String, grownBy bytes: Int, now: Timestamp) throws(SystemError) -> Freed {
+    func enforce(vm directory: String, grownBy bytes: Int, now: Timestamp) throws(SystemError) -> Freed {
         if let growth = growths[directory], growth.bytes + bytes < growth.step {
             growths[directory]?.bytes += bytes
             return Freed()

@@ -15,7 +15,7 @@ public struct Line {
     var latest = Timestamp.distantPast
     public var bytes: UnsafeRawBufferPointer
     /// Whether its first record was found after the index's end in a crash recovery.
-    public var isRecovered: Bool
+    var isRecovered: Bool
     public var encoding = StreamProperties.Encoding.raw
     /// Converts a console's text to UTF-8; nil where it is that already. Its source owns it: a counted reference would
     /// make each copy of a line expensive.

@@ -80,7 +80,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     var isCut: Bool { selection.limitBytes != nil && bytesLeft == 0 }
 
     /// Whether nothing can follow.
-    public var isFinished: Bool {
+    var isFinished: Bool {
         let isAtEnd = entries.isDrained && !entries.isFollowing
         return rest.isEmpty && (isComplete || isAtEnd || entries.isFollowing && entries.allEnded)
     }
@@ -194,7 +194,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
 
     /// The unfinished lines of streams that have been silent since `moment`, to be shown before their ends are received;
     /// only in formats for people. The rest is appended, or becomes a line of its own when another stream has spoken.
-    public func flushPartials(silentSince moment: Timestamp) -> [UInt8]? {
+    func flushPartials(silentSince moment: Timestamp) -> [UInt8]? {
         guard !isComplete, rest.isEmpty, writer.canShowEarly else {
             return nil
         }

@@ -17,7 +17,7 @@ public final class Pattern: Sendable {
     public let ignoresCase: Bool
     /// A run of bytes that every match contains, for a fast search before matching; nil when there is none or it is not
     /// certain.
-    public let requiredLiteral: [UInt8]?
+    let requiredLiteral: [UInt8]?
 
     /// `pcre2_code`, read-only after compilation.
     fileprivate nonisolated(unsafe) let code: OpaquePointer
@@ -28,7 +28,7 @@ public final class Pattern: Sendable {
     private let debt = Atomic<Int64>(0)
 
     /// Maximum size of an expression: expressions come from the network too, and compiling uses memory.
-    public static let maximumLength = 4096
+    static let maximumLength = 4096
 
     /// Nanoseconds that a bounded pattern may use, and what each line and each byte adds to them. A common expression
     /// uses a tenth of that, whatever the length of the log; one with much backtracking at each byte reaches the limit

@@ -34,7 +34,7 @@ public final class RotatingFileFollower {
 
     public let path: String
     /// Maximum number of files that are held open to be read later: rotation does not remove their contents meanwhile.
-    public static let maximumHeld = 16
+    static let maximumHeld = 16
 
     let trustedFolder: String?
     let folderNames: FolderNames?

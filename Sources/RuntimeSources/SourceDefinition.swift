@@ -64,7 +64,7 @@ public struct SourceDefinition: Hashable, Sendable {
     var hasOneStream: Bool { vmFields.isEmpty }
 
     /// The fields in which Kata names the sandbox, with and without the prefix of the examples.
-    public static let defaultVMFields = ["kata_sandbox", "sandbox"].map { Array($0.utf8) }
+    static let defaultVMFields = ["kata_sandbox", "sandbox"].map { Array($0.utf8) }
 }
 
 /// A file of a console: of one machine that had it, such as a pod.

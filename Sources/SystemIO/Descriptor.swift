@@ -45,7 +45,7 @@ public struct Descriptor: ~Copyable, Sendable {
     }
 
     /// Sets or clears FD_CLOEXEC.
-    public func setCloseOnExec(_ on: Bool = true) throws(SystemError) {
+    func setCloseOnExec(_ on: Bool = true) throws(SystemError) {
         try systemCall("fcntl") { gl_fcntl(raw, F_SETFD, on ? Int(FD_CLOEXEC) : 0) }
     }
 

@@ -61,7 +61,7 @@ public struct LocalZone: Sendable {
     ///
     /// They differ when clocks are set back, and show a time twice. A time that is skipped, when clocks are set
     /// forward, is interpreted with the offset before, as in mktime(3).
-    public func moments(of civil: CivilTime) -> ClosedRange<Timestamp> {
+    func moments(of civil: CivilTime) -> ClosedRange<Timestamp> {
         let asUTC = Timestamp(utc: civil)
         let day = 86_400
         // Zones are less than a day from UTC, so these are the offsets before and after any change near `civil`.

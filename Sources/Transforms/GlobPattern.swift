@@ -39,7 +39,7 @@ public struct GlobPattern: Hashable, Sendable, CustomStringConvertible {
 
     /// Whether everything that `other` matches is matched by this pattern, as far as that is easy to tell: true is
     /// certain.
-    public func covers(_ other: GlobPattern) -> Bool { Self.matches(parts, other.parts) }
+    func covers(_ other: GlobPattern) -> Bool { Self.matches(parts, other.parts) }
 
     private static func matches(_ pattern: [Part], _ text: [Part]) -> Bool {
         var (at, place) = (0, 0)

@@ -27,12 +27,12 @@ public struct LogOwner: Hashable, Sendable {
 }
 
 /// The position in a log: a file, and an offset in it.
-public struct LogPosition: Hashable, Sendable {
-    public var inode: UInt64
+struct LogPosition: Hashable, Sendable {
+    var inode: UInt64
     /// Bytes from its beginning.
-    public var offset: UInt64
+    var offset: UInt64
 
-    public init(inode: UInt64, offset: UInt64) {
+    init(inode: UInt64, offset: UInt64) {
         self.inode = inode
         self.offset = offset
     }

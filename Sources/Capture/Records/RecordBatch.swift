@@ -25,7 +25,7 @@ public struct RecordBatch: Sendable {
     /// Maximum number of bytes in one record with its line feed. A source truncates a longer one, and flags it.
     public static let recordLimit = StoreLimits.sourceDistance
     /// Maximum number of records in a batch: an index record counts no more.
-    public static let countLimit = StoreLimits.linesPerRecord
+    static let countLimit = StoreLimits.linesPerRecord
     /// Maximum number of bytes in a position.
     public static let positionLimit = RecordDetail.maximumSourceLength
 

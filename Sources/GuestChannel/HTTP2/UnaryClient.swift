@@ -37,7 +37,7 @@ public struct UnaryClient: Sendable {
     /// Whether a call has not ended.
     public var isBusy: Bool { isCalling }
 
-    public var hasOutput: Bool { !output.isEmpty }
+    var hasOutput: Bool { !output.isEmpty }
 
     /// Bytes to send.
     public mutating func takeOutput() -> [UInt8] {

@@ -31,7 +31,7 @@ public struct Access: Hashable, Sendable {
     }
 
     /// Whether the access includes `scope`.
-    public func permits(_ scope: Scope) -> Bool {
+    func permits(_ scope: Scope) -> Bool {
         scopes.contains(scope) || scopes.contains(.admin)
     }
 }

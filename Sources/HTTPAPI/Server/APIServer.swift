@@ -18,15 +18,15 @@ public final class APIServer: Sendable {
         /// Maximum size of a WebSocket frame, in bytes, in either direction.
         public var frame = Self.defaultFrame
         /// Maximum number of connections to the TCP listener, as far as descriptors allow.
-        public var networkConnections = 1024
+        var networkConnections = 1024
         /// Maximum number of connections to the Unix socket, as far as descriptors allow.
-        public var localConnections = 512
+        var localConnections = 512
         /// Maximum number of connections of a network address that has not presented a valid token.
-        public var connectionsPerAddress = 32
+        var connectionsPerAddress = 32
         /// Maximum number of connections of a token.
-        public var connectionsPerToken = 128
+        var connectionsPerToken = 128
         /// The interval between pings to a WebSocket client; one that sent nothing since the last ping is disconnected.
-        public var pingInterval = Duration.seconds(25)
+        var pingInterval = Duration.seconds(25)
         /// The maximum time a client may take to send a request, or to read a short response.
         public var requestTimeout = Duration.seconds(30)
 

@@ -17,7 +17,7 @@ public struct PodSequence: Sendable {
     }
 
     /// How long lines of a later pod are held, in microseconds: the source of a migration ends within it, if at all.
-    public static let holdLimit: Int64 = 2_000_000
+    static let holdLimit: Int64 = 2_000_000
     /// Bytes of a later pod that are held at most.
     static let holdBytes = 4 << 20
 

@@ -70,7 +70,7 @@ public struct NodePods: Sendable {
     private var hasAnswer = false
 
     /// How long a VM without a name waits for one, in microseconds.
-    public static let nameTimeout: Int64 = 5_000_000
+    static let nameTimeout: Int64 = 5_000_000
 
     /// The pods of `node`. `isStored` says whether there is a log under the UID of an instance.
     public init(

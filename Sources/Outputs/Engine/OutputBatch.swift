@@ -4,26 +4,26 @@ import LogModel
 import LogStore
 
 /// Encoded records that are sent together.
-public struct OutputBatch: Sendable {
+struct OutputBatch: Sendable {
     /// One record.
-    public struct Item: Sendable {
+    struct Item: Sendable {
         /// Its encoded form in `bytes`.
-        public var range: Range<Int>
+        var range: Range<Int>
         /// The index of its stream in `origins`.
-        public var origin: Int
-        public var id: String
+        var origin: Int
+        var id: String
         /// Nanoseconds since the Unix epoch.
-        public var time: Int64
+        var time: Int64
         /// Whether the end of its line is missing, and whether it is the continuation of the record before it in its
         /// stream, whose end is missing.
-        public var isPartial = false
-        public var continuesPart = false
+        var isPartial = false
+        var continuesPart = false
     }
 
     /// The encoded records, one after the other.
-    public internal(set) var bytes: [UInt8] = []
-    public internal(set) var items: [Item] = []
-    public internal(set) var origins: [RecordOrigin] = []
+    var bytes: [UInt8] = []
+    var items: [Item] = []
+    var origins: [RecordOrigin] = []
     /// Where to resume when all of it is settled, and the latest times by then.
     var moved: [StreamID: StreamProgress] = [:]
     /// Gaps because the store has removed text before it was read, and their bytes.
@@ -38,7 +38,7 @@ public struct OutputBatch: Sendable {
     }
 
     /// Appends the encoded form of one record to `out`.
-    public func append(_ item: Int, to out: inout [UInt8]) {
+    func append(_ item: Int, to out: inout [UInt8]) {
         bytes.withUnsafeBytes { out.append(contentsOf: UnsafeRawBufferPointer(rebasing: $0[items[item].range])) }
     }
 
@@ -54,7 +54,7 @@ public struct OutputBatch: Sendable {
     }
 
     /// `selection`, a list of items in order, in runs of the same stream.
-    public func runs(of selection: [Int]) -> [(origin: RecordOrigin, items: ArraySlice<Int>)] {
+    func runs(of selection: [Int]) -> [(origin: RecordOrigin, items: ArraySlice<Int>)] {
         var runs: [(origin: RecordOrigin, items: ArraySlice<Int>)] = []
         var start = 0
         for place in selection.indices {

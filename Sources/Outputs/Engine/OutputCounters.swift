@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What an output has done since the daemon started.
-public struct OutputCounters: Hashable, Sendable {
+struct OutputCounters: Hashable, Sendable {
     /// Records that the destination took.
-    public var delivered: UInt64 = 0
+    var delivered: UInt64 = 0
     /// Of these, records that it stored elsewhere than it should, such as in a failure store.
-    public var diverted: UInt64 = 0
+    var diverted: UInt64 = 0
     /// Records that it dropped without telling which.
-    public var dropped: UInt64 = 0
+    var dropped: UInt64 = 0
     /// Records that it refused and that were set aside.
-    public var setAside: UInt64 = 0
+    var setAside: UInt64 = 0
     /// Requests that were sent again.
-    public var retries: UInt64 = 0
+    var retries: UInt64 = 0
     /// Gaps because the store had removed text before it was delivered, and their bytes.
-    public var gaps: UInt64 = 0
-    public var gapBytes: UInt64 = 0
+    var gaps: UInt64 = 0
+    var gapBytes: UInt64 = 0
     /// Encoded bytes of settled batches.
-    public var bytes: UInt64 = 0
-
-    public init() {}
+    var bytes: UInt64 = 0
 }

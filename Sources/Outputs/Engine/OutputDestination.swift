@@ -3,7 +3,7 @@
 /// What a protocol has to do: encode records, and send a batch of them.
 ///
 /// Batching, filters, retries, order, positions and status are the engine's.
-public protocol OutputDestination: Sendable {
+protocol OutputDestination: Sendable {
     /// The encoding of what all records of a stream have in common, asked for once; `OutputRecord.origin.encoded` is it.
     func encode(_ origin: RecordOrigin) -> [UInt8]
 
@@ -19,12 +19,12 @@ public protocol OutputDestination: Sendable {
 }
 
 extension OutputDestination {
-    public func encode(_ origin: RecordOrigin) -> [UInt8] { [] }
-    public func close() async {}
+    func encode(_ origin: RecordOrigin) -> [UInt8] { [] }
+    func close() async {}
 }
 
 /// What became of the items sent.
-public enum SendResult: Hashable, Sendable {
+enum SendResult: Hashable, Sendable {
     /// The result of each, in the order they were sent.
     case items([ItemResult])
     /// The destination has taken all; of these it has dropped `refused`, and does not tell which.
@@ -38,7 +38,7 @@ public enum SendResult: Hashable, Sendable {
 }
 
 /// What became of one item.
-public enum ItemResult: Hashable, Sendable {
+enum ItemResult: Hashable, Sendable {
     case delivered
     /// The destination has stored it, but not as it should: the reason.
     case diverted(String)

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import LogModel
-public import LogStore
+import LogModel
+import LogStore
 import Query
-public import TextFormats
+import TextFormats
 
 /// The stream that a record comes from.
-public struct RecordOrigin: Hashable, Sendable {
-    public let stream: StreamID
-    public let vm: VMIdentity
+struct RecordOrigin: Hashable, Sendable {
+    let stream: StreamID
+    let vm: VMIdentity
     /// The destination's encoding of what all records of the stream have in common.
-    public internal(set) var encoded: [UInt8] = []
+    var encoded: [UInt8] = []
     /// What the ids of its records begin with.
     fileprivate let idPrefix: String
 
-    public init(stream: StreamID, vm: VMIdentity) {
+    init(stream: StreamID, vm: VMIdentity) {
         self.stream = stream
         self.vm = vm
         idPrefix = RecordID.prefix(of: stream)
@@ -22,9 +22,9 @@ public struct RecordOrigin: Hashable, Sendable {
 }
 
 /// A record to be encoded. Its text is valid during the call that encodes it.
-public struct OutputRecord {
+struct OutputRecord {
     /// A record that stands for an event in the stream, not for a line.
-    public enum Event: Hashable, Sendable {
+    enum Event: Hashable, Sendable {
         /// Bytes were lost before they could be stored.
         case gap(GapDetail)
         /// Bytes are missing from the store: their number and the reason.
@@ -32,7 +32,7 @@ public struct OutputRecord {
         case boot(BootEvent)
 
         /// `gap`, `boot` or `boot-end`.
-        public var name: String {
+        var name: String {
             switch self {
             case .gap, .missing: "gap"
             case .boot(let event): event.isBeginning ? "boot" : "boot-end"
@@ -40,7 +40,7 @@ public struct OutputRecord {
         }
 
         /// What was lost: the number of bytes, nil when it is unknown, and the reason; nil when nothing was.
-        public var loss: (bytes: UInt64?, reason: GapReason)? {
+        var loss: (bytes: UInt64?, reason: GapReason)? {
             switch self {
             case .gap(let gap): (gap.bytes, gap.reason)
             case .missing(let bytes, let reason): (bytes, reason)
@@ -49,7 +49,7 @@ public struct OutputRecord {
         }
 
         /// The event in words.
-        public var words: String {
+        var words: String {
             switch self {
             case .gap, .missing:
                 loss.map { $0.reason.words(losing: $0.bytes) } ?? ""
@@ -58,26 +58,26 @@ public struct OutputRecord {
         }
     }
 
-    public let origin: RecordOrigin
-    public let position: Cursor
+    let origin: RecordOrigin
+    let position: Cursor
     /// Its stable id, a `RecordID` as text.
-    public let id: String
+    let id: String
     /// Nanoseconds since the Unix epoch: unique in the stream, and not decreasing while the clock is not set back.
-    public var time: Int64
+    var time: Int64
     /// nil when the record states none.
-    public var severity: Severity?
+    var severity: Severity?
     /// The time that the store has for it: `time` is another where a record states its own, and where more than a thousand
     /// lines have one time.
-    public var stored: Timestamp
+    var stored: Timestamp
     /// What a person reads: a console's line as displayed, a record's message. Any bytes.
-    public var text: UnsafeRawBufferPointer
+    var text: UnsafeRawBufferPointer
     /// The fields of a structured record.
-    public var fields: StructuredRecord?
+    var fields: StructuredRecord?
     /// Whether the end of the line is missing.
-    public var isPartial = false
+    var isPartial = false
     /// Whether it continues the line of the record before it in its stream.
-    public var continuesPart = false
-    public let event: Event?
+    var continuesPart = false
+    let event: Event?
 
     /// A record at `position`, or an event there. A piece of a line that is sent before its rest ends at `pieceEnd`, and has
     /// an id of its own.
@@ -100,7 +100,7 @@ public struct OutputRecord {
     }
 
     /// The severity, informational when the record states none; a gap is a warning.
-    public var effectiveSeverity: Severity {
+    var effectiveSeverity: Severity {
         event?.loss != nil ? .warning : severity ?? .informational
     }
 }

@@ -4,7 +4,7 @@ public import LogModel
 
 /// The state of one output, for people and for metrics.
 public struct OutputStatus: Sendable {
-    public enum Activity: String, Sendable {
+    enum Activity: String, Sendable {
         /// Everything was sent.
         case idle
         case sending
@@ -17,18 +17,18 @@ public struct OutputStatus: Sendable {
     public var name: String
     /// The destination in words, without secrets.
     public var destination: String
-    public var activity = Activity.idle
-    public var counters = OutputCounters()
+    var activity = Activity.idle
+    var counters = OutputCounters()
     /// Why records are not sent; nil when they are.
     public var problem: String?
     /// The latest reason for which the destination diverted, dropped or refused records.
     public var lastRejection: String?
     /// When the destination took records last.
-    public var lastDelivery: Timestamp?
+    var lastDelivery: Timestamp?
     /// Stored bytes that were not delivered yet; nil when that is unknown.
     public var behind: UInt64?
     /// The file with refused records; nil when there is none.
-    public var setAsideFile: String?
+    var setAsideFile: String?
 
     init(name: String, destination: String) {
         self.name = name

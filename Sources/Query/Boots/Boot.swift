@@ -16,9 +16,9 @@ public struct Boot: Hashable, Sendable {
     public var end: Timestamp?
     /// How its beginning was detected; nil when retention has removed the beginning: `start` is then the time of the
     /// first record that is left.
-    public var startEvent: BootEvent?
+    var startEvent: BootEvent?
     /// How its end was detected; nil when it was not.
-    public var endEvent: BootEvent?
+    var endEvent: BootEvent?
     /// Stored bytes of text of the boot in that stream.
     public var bytes: UInt64
     /// The guest's id of the boot (/proc/sys/kernel/random/boot_id), 32 hexadecimal digits, from its records.

@@ -13,7 +13,7 @@ public struct GuestReport: Hashable, Sendable {
     /// orderly shutdown was reported.
     public var shutdown: String?
     /// The status with which the guest ends (`EXIT_STATUS=`), 0 to 255.
-    public var exitStatus: Int?
+    var exitStatus: Int?
 }
 
 /// One report.

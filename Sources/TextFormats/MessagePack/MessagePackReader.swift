@@ -21,7 +21,7 @@ public struct MessagePackReader: Sendable {
     /// Deeper nesting is malformed, so that none exhausts the stack.
     private static let maximumDepth = 32
     /// More values in one are malformed: each takes some fifty bytes of memory, and may be one byte in the text.
-    public static let maximumValues = 1_000_000
+    static let maximumValues = 1_000_000
 
     /// A reader of these bytes.
     public init(_ bytes: ArraySlice<UInt8>) {

@@ -22,7 +22,7 @@ public struct SyslogMessage: Equatable, Sendable {
     /// The text, without a final line feed or NUL.
     public var content: [UInt8]
     /// Where in the datagram the part after PRI and time begins.
-    public var headerLength: Int
+    var headerLength: Int
 
     /// A parameter of a structured data element (RFC 5424, section 6.3).
     public struct Element: Equatable, Sendable {

@@ -8,13 +8,13 @@ import TextFormats
 ///
 /// A line continues the record before it when it does not begin like a record, and the record is not complete: a quote
 /// is open, or its level or message is missing. A kernel's line between the two is a record of its own.
-public struct KataLines: Sendable {
+struct KataLines: Sendable {
     /// A text to be parsed, and where it began.
-    public struct Text: Equatable, Sendable {
-        public var bytes: [UInt8]
-        public var start: UInt64
+    struct Text: Equatable, Sendable {
+        var bytes: [UInt8]
+        var start: UInt64
         /// The number of its first line.
-        public var line: Int
+        var line: Int
     }
 
     private var held: Text?
@@ -24,18 +24,18 @@ public struct KataLines: Sendable {
     private static let limit = 64 << 10
     private static let lineLimit = 256
 
-    public init() {}
+    init() {}
 
     /// Where the text that is held back begins.
-    public var start: UInt64? { held?.start }
+    var start: UInt64? { held?.start }
 
     /// Whether a line without its end is a text of its own: nothing is held back, and it is complete. Most lines are.
-    public func isWhole(_ line: UnsafeRawBufferPointer) -> Bool {
+    func isWhole(_ line: UnsafeRawBufferPointer) -> Bool {
         held == nil && !Self.mayContinue(line)
     }
 
     /// Takes a line without its end; returns the texts that are complete before it.
-    public mutating func add(_ line: UnsafeRawBufferPointer, at start: UInt64, number: Int) -> [Text] {
+    mutating func add(_ line: UnsafeRawBufferPointer, at start: UInt64, number: Int) -> [Text] {
         let new = Text(bytes: Array(line), start: start, line: number)
         guard var held else {
             guard Self.mayContinue(line) else {
@@ -70,7 +70,7 @@ public struct KataLines: Sendable {
     }
 
     /// The text that was held back, at the end.
-    public mutating func finish() -> Text? {
+    mutating func finish() -> Text? {
         defer { held = nil }
         return held
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
-public import TextFormats
+import TextFormats
 
 /// The records of Kata's Rust runtime, which writes its fields into the journal natively: the names in upper case, the
 /// message in `MESSAGE`, the sandbox in `SOURCE`.
-public enum KataNative {
+enum KataNative {
     private static let message: ConstantBytes = "MESSAGE"
     private static let name: ConstantBytes = "NAME"
     private static let priority: ConstantBytes = "PRIORITY"
@@ -13,7 +13,7 @@ public enum KataNative {
     private static let source: ConstantBytes = "SOURCE"
 
     /// Whether a journal entry is such a record.
-    public static func isNative(_ record: RecordBuffer) -> Bool {
+    static func isNative(_ record: RecordBuffer) -> Bool {
         record.value(of: name)?.elementsEqual(runtime.utf8) == true && record.value(of: source) != nil
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
-public import TextFormats
+import TextFormats
 
 /// Parses what Kata Containers writes, whichever part of it wrote it, into the same fields: `level`, `msg`, `name`,
 /// `pid`, `source`, `subsystem`, `sandbox`, `container` and others.
@@ -17,13 +17,13 @@ public import TextFormats
 ///
 /// Levels are lower-case words, `trace` to `fatal`, and process numbers are numbers. What cannot be parsed is kept and
 /// marked (`ParseFault`).
-public struct KataParser {
+struct KataParser {
     /// The number of quotes around an object that are removed.
     static let quoteLimit = 3
 
     /// Parses the first record in `text` from `start` on into fields of `record`, whose buffer contains `text` at
     /// `base`. Returns the place after it, where another may begin. What `isClaimed` is taken for a guest's.
-    public static func parse(
+    static func parse(
         _ text: UnsafeRawBufferPointer,
         from start: Int = 0,
         at base: Int,

@@ -3,9 +3,9 @@
 import TextFormats
 
 /// Finds what is wrong with a record of a Kata log.
-public enum KataCheck {
+enum KataCheck {
     /// What is wrong with `record`, in words; empty when nothing is. With `allowsMissing`, required fields may be absent.
-    public static func problems(of record: RecordBuffer, allowsMissing: Bool = false) -> [String] {
+    static func problems(of record: RecordBuffer, allowsMissing: Bool = false) -> [String] {
         var problems: [String] = []
         if let fault = record.value(of: ParseFault.faultName) {
             problems.append(String(decoding: fault, as: UTF8.self))

@@ -8,7 +8,7 @@ public struct KataLogStatistics: Sendable {
     public internal(set) var records = 0
     public internal(set) var bytes = 0
     /// Records in which something is wrong.
-    public private(set) var faulty = 0
+    private(set) var faulty = 0
     /// The earliest and the latest time, in nanoseconds since the Unix epoch.
     public private(set) var times: ClosedRange<Int64>?
     private var levels = Counts()
