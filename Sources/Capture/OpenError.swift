@@ -15,7 +15,7 @@ extension CaptureService {
         case noMemory(SystemError)
 
         /// Whether opening may succeed later.
-        public var isTransient: Bool {
+        var isTransient: Bool {
             switch self {
             case .tooManyStreams, .noMemory: true
             case .captured, .unusableName: false

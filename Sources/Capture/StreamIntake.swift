@@ -3,7 +3,7 @@
 import CBytes
 import CLinux
 import Glibc
-public import LogModel
+import LogModel
 import LogStore
 import SystemIO
 
@@ -59,7 +59,7 @@ public final class StreamIntake {
         case end(Int32?)
     }
 
-    public func receive(from descriptor: Int32) -> Received {
+    func receive(from descriptor: Int32) -> Received {
         let now = shard.monotonicNow
         let isOverRate = isOverRate(at: now)
         let room = isOverRate && !hasPlainFile ? nil : roomInRing(closingGap: !isOverRate)
@@ -86,16 +86,16 @@ public final class StreamIntake {
 
     /// Whether the ring has room for the next read, or the bytes are over the rate and need none. Sources whose other
     /// end can wait briefly check before reading.
-    public var hasRoom: Bool {
+    var hasRoom: Bool {
         let needsRoom = hasPlainFile || !isOverRate(at: shard.monotonicNow)
         return !needsRoom || (!isOverShare && reserve() != nil)
     }
 
     /// Whether everything that was received is committed and in the plain file.
-    public var isCommitted: Bool { ring.held(slot) == 0 }
+    var isCommitted: Bool { ring.held(slot) == 0 }
 
     /// The writer's progress: while it increases, the disk is slow, not blocked.
-    public var progress: UInt64 { shard.progress }
+    var progress: UInt64 { shard.progress }
 
     /// Reads available bytes into `room`, after noting the read in the ring.
     private func read(
@@ -193,7 +193,7 @@ public final class StreamIntake {
     }
 
     /// Counts bytes that were read elsewhere since `since` (microseconds since the Unix epoch) and not stored.
-    public func countLoss(bytes: Int, lines: Int, since: Int64, reason: GapReason) {
+    func countLoss(bytes: Int, lines: Int, since: Int64, reason: GapReason) {
         guard bytes > 0 else {
             return
         }

@@ -30,7 +30,7 @@ public enum AgentMessage: Equatable, Sendable {
     }
 
     /// Maximum number of records in a message.
-    public static let recordLimit = 4096
+    static let recordLimit = 4096
 
     public var encoded: [UInt8] {
         switch self {

@@ -10,7 +10,7 @@ public enum GuestFrame {
     public static let magic: [UInt8] = [0x00, 0x47, 0x4c, 0x01]
     static let headerSize = 12
     /// Maximum size of a payload, in bytes.
-    public static let limit = 1 << 20
+    static let limit = 1 << 20
 
     /// Appends a frame with `payload` to `out`.
     public static func append(_ payload: [UInt8], to out: inout [UInt8]) {

@@ -70,7 +70,7 @@ public struct GuestRecord: Equatable, Sendable {
     }
 
     /// Maximum size of an encoded record, in bytes: a syslog datagram of 64 KiB and its fields.
-    public static let limit = 80 << 10
+    static let limit = 80 << 10
     /// Maximum number of further fields.
     public static let fieldLimit = 64
 }
@@ -97,7 +97,7 @@ extension GuestRecord {
     }
 
     /// The encoded message.
-    public var encoded: [UInt8] {
+    var encoded: [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(content.count + 64)
         // 0 is an absent severity.

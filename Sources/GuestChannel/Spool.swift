@@ -26,7 +26,7 @@ public struct Spool: Sendable {
     public var count: Int { records.count - start }
     public var isEmpty: Bool { count == 0 }
     /// The number of the next record.
-    public var next: UInt64 { first + UInt64(count) }
+    var next: UInt64 { first + UInt64(count) }
 
     /// The place of the first record among all that were ever added; that of the next one when the spool is empty. A
     /// new session does not change a record's place.
@@ -52,14 +52,14 @@ public struct Spool: Sendable {
     }
 
     /// Removes the records up to the number `sequence`.
-    public mutating func acknowledge(_ sequence: UInt64) {
+    mutating func acknowledge(_ sequence: UInt64) {
         while !isEmpty, first <= sequence {
             removeFirst()
         }
     }
 
     /// The encoded record of that number; nil when there is none.
-    public subscript(sequence: UInt64) -> [UInt8]? {
+    subscript(sequence: UInt64) -> [UInt8]? {
         guard sequence >= first, sequence < next else {
             return nil
         }

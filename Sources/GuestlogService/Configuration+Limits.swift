@@ -2,8 +2,8 @@
 
 import Capture
 import Glibc
-public import LogModel
-public import LogStore
+import LogModel
+import LogStore
 import SystemIO
 
 // The limits of logs, as the store applies them.
@@ -14,7 +14,7 @@ extension Configuration {
     private static let totalLimit = 10 << 30
 
     /// The limits of one VM.
-    public func quota(of vm: VMIdentity) -> Quota {
+    func quota(of vm: VMIdentity) -> Quota {
         overrides.first { $0.vms.contains(vm) }?.quota ?? quota
     }
 

@@ -28,7 +28,7 @@ public enum Gzip {
     private static let step = 64 << 10
 
     /// The compressed form of `bytes`, one member. `level` is zlib's, 1 the fastest.
-    public static func compress(_ bytes: UnsafeRawBufferPointer, level: Int32 = 1) throws(Failure) -> [UInt8] {
+    static func compress(_ bytes: UnsafeRawBufferPointer, level: Int32 = 1) throws(Failure) -> [UInt8] {
         var stream = z_stream()
         let size = Int32(MemoryLayout<z_stream>.size)
         guard
@@ -61,7 +61,7 @@ public enum Gzip {
 
     /// The text of `bytes`, which are one or more members one after the other (RFC 1952, section 2.2), at most `limit`
     /// bytes in all. Memory is used for what was decompressed only, never for what a header claims.
-    public static func decompress(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(Failure) -> [UInt8] {
+    static func decompress(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(Failure) -> [UInt8] {
         var stream = z_stream()
         let size = Int32(MemoryLayout<z_stream>.size)
         guard inflateInit2_(&stream, windowBits, ZLIB_VERSION, size) == Z_OK else {

@@ -24,7 +24,7 @@ public struct ConsoleFiles: Hashable, Sendable {
     static let logName = "virt-serial0-log"
 
     /// The console's socket, on which QEMU listens.
-    public var socket: String { "\(Self.mountPath)/\(uid)/virt-serial0" }
+    var socket: String { "\(Self.mountPath)/\(uid)/virt-serial0" }
     /// The console's log, which virtlogd writes and rotates.
-    public var log: String { "\(Self.mountPath)/\(uid)/\(Self.logName)" }
+    var log: String { "\(Self.mountPath)/\(uid)/\(Self.logName)" }
 }

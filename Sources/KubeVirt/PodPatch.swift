@@ -12,7 +12,7 @@ public import LogModel
 /// Applied to its own result it is empty.
 public struct PodPatch: Sendable {
     /// The annotation of a VM, or of its pod, that says whether the pod gets the container.
-    public static let annotation = "guestlog/log-serial-console"
+    static let annotation = "guestlog/log-serial-console"
 
     /// The operations, in order.
     public let operations: [Operation]

@@ -13,7 +13,7 @@ public final class KubernetesClient: Sendable {
     /// The namespace of requests that name none.
     public var namespace: String { access.namespace }
     /// The API server, for messages.
-    public var server: String { access.endpoint.description }
+    var server: String { access.endpoint.description }
 
     public init(_ access: ClusterAccess) {
         self.access = access

@@ -42,8 +42,8 @@ public struct MessageHeader: Hashable, Sendable {
     public static let pong: Int32 = 2
 
     /// Size of the length before the header.
-    public static let lengthSize = 4
-    public static let size = 24
+    static let lengthSize = 4
+    static let size = 24
     /// Maximum size of a message, its length included (`VIR_NET_MESSAGE_MAX`, and the length's own).
     static let maximumMessage = 33_554_432 + lengthSize
 

@@ -29,7 +29,7 @@ public struct XDRReader: Equatable, Sendable {
     }
 
     /// The number of an array's elements, `limit` at most.
-    public mutating func count(limit: Int) throws(Malformed) -> Int {
+    mutating func count(limit: Int) throws(Malformed) -> Int {
         let count = Int(try unsigned())
         guard count <= limit else {
             throw Malformed()
@@ -48,7 +48,7 @@ public struct XDRReader: Equatable, Sendable {
     }
 
     /// `count` bytes, with their padding.
-    public mutating func opaque(_ count: Int) throws(Malformed) -> [UInt8] {
+    mutating func opaque(_ count: Int) throws(Malformed) -> [UInt8] {
         let bytes = Array(try bytes(count))
         _ = try self.bytes(-count & 3)
         return bytes

@@ -13,7 +13,7 @@ public enum StoreLimits {
     public static let blockLimit = 320 << 10
     /// Text in a pair of a stream that fills it within a second: large enough that creating and removing the files costs
     /// little beside their bytes (measured on ext4: 2.3 s of CPU per GB in files of 256 KiB, 0.2 in files of 2 MiB).
-    public static let pairTarget = 4 << 20
+    static let pairTarget = 4 << 20
     /// Maximum text in a pair. Its last block may end beyond `pairTarget`.
     static let pairLimit = pairTarget + blockLimit
     /// A pair of more than one block is sealed after this many microseconds without a byte.

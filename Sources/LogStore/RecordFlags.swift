@@ -16,9 +16,9 @@ public struct RecordFlags: OptionSet, Hashable, Sendable {
     /// A marker: bytes were lost here (`GapDetail`).
     public static let gap = RecordFlags(rawValue: 1 << 1)
     /// A marker: a boot begins (`BootDetail`).
-    public static let boot = RecordFlags(rawValue: 1 << 2)
+    static let boot = RecordFlags(rawValue: 1 << 2)
     /// A marker: the boot ended (`BootDetail`).
-    public static let bootEnd = RecordFlags(rawValue: 1 << 3)
+    static let bootEnd = RecordFlags(rawValue: 1 << 3)
     /// The bytes were found after the last index record after a crash; their time is the file's.
     public static let recovered = RecordFlags(rawValue: 1 << 4)
     /// The host's clock stepped back by more than a second before this record.
@@ -27,7 +27,7 @@ public struct RecordFlags: OptionSet, Hashable, Sendable {
     static let checkpoint = RecordFlags(rawValue: 1 << 6)
 
     /// A marker: what follows comes from another source (`RecordDetail.origin`).
-    public static let origin = RecordFlags(rawValue: 1 << 7)
+    static let origin = RecordFlags(rawValue: 1 << 7)
 
     /// Flags of markers only.
     public static let markers: RecordFlags = [.gap, .boot, .bootEnd, .origin]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import LogModel
-public import SystemIO
+import LogModel
+import SystemIO
 
 /// What remains after logs are removed on request. At least one of the limits is set.
 public struct VacuumLimits: Hashable, Sendable {
@@ -20,7 +20,7 @@ public struct VacuumLimits: Hashable, Sendable {
 extension Retention {
     /// Removes of `vms` what exceeds `limits`, as the limits of the configuration do: the oldest segments first, and of
     /// each stream never the newest, so that somewhat more than `limits` can be left.
-    public func vacuum(_ vms: [Store.VM], to limits: VacuumLimits, now: Timestamp) throws(SystemError) -> Freed {
+    func vacuum(_ vms: [Store.VM], to limits: VacuumLimits, now: Timestamp) throws(SystemError) -> Freed {
         var freed = Freed()
         if let age = limits.age {
             for vm in vms {

@@ -110,7 +110,7 @@ public struct StoreCheck {
 }
 
 extension StoreCheck.VM {
-    public var isDamaged: Bool { !damages.isEmpty || streams.contains { !$0.damages.isEmpty } }
+    var isDamaged: Bool { !damages.isEmpty || streams.contains { !$0.damages.isEmpty } }
 
     /// The findings that an earlier scan had too.
     fileprivate func confirmed(by earlier: Self) -> Self {

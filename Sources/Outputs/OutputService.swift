@@ -33,7 +33,7 @@ public final class OutputService: Sendable {
     private static let stopLimit = 2
 
     /// The folder in the store with the outputs' files.
-    public static func folder(in store: Store) -> String { store.root + "/outputs" }
+    static func folder(in store: Store) -> String { store.root + "/outputs" }
 
     /// Outputs of `store` with these `settings`; `notifier` tells of commits. `report` is called with an output's name and
     /// its problem, nil when it is over. Nothing runs until `start`.

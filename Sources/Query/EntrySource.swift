@@ -124,7 +124,7 @@ public final class EntrySource: @unchecked Sendable {
     }
 
     /// The VMs read.
-    public var vms: [Store.VM] { scope.vms }
+    var vms: [Store.VM] { scope.vms }
 
     /// Whether no more entries can follow, once everything was read.
     var allEnded: Bool {
@@ -234,7 +234,7 @@ public final class EntrySource: @unchecked Sendable {
     }
 
     /// Folders to be observed, named relative to the store's root, that were not returned before.
-    public func takeNewFolders() -> [String] { scope.takeNewFolders() }
+    func takeNewFolders() -> [String] { scope.takeNewFolders() }
 
     /// Looks for what has come since the store was read to its end.
     private func refresh() throws {

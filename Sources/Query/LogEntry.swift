@@ -62,7 +62,7 @@ public struct Line {
     }
 
     /// The bytes without LF and the CRs before it.
-    public var content: UnsafeRawBufferPointer {
+    var content: UnsafeRawBufferPointer {
         guard isWhole else {
             return bytes
         }
@@ -125,7 +125,7 @@ public enum LogEntry {
         }
     }
 
-    public var time: Timestamp {
+    var time: Timestamp {
         switch self {
         case .line(let line): line.time
         case .event(let event): event.time

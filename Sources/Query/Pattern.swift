@@ -88,7 +88,7 @@ public final class Pattern: Sendable {
     }
 
     /// Whether a bounded pattern has used its time: no more matches are tried.
-    public var isExhausted: Bool {
+    var isExhausted: Bool {
         isBounded && debt.load(ordering: .relaxed) > Self.budget
     }
 
@@ -113,12 +113,12 @@ public final class Pattern: Sendable {
     }
 
     /// Whether the pattern matches anywhere in `text`. For many texts, use a `Matcher`.
-    public func matches(_ text: UnsafeRawBufferPointer) -> Bool {
+    func matches(_ text: UnsafeRawBufferPointer) -> Bool {
         firstMatch(in: text) != nil
     }
 
     /// The first match in `text`.
-    public func firstMatch(in text: UnsafeRawBufferPointer) -> Range<Int>? {
+    func firstMatch(in text: UnsafeRawBufferPointer) -> Range<Int>? {
         var matcher = Matcher(self)
         return matcher.firstMatch(in: text)
     }
@@ -192,7 +192,7 @@ public struct Matcher: ~Copyable {
     }
 
     /// The first match in `text`. A match that exceeds the limits counts as none, and is counted by the pattern.
-    public mutating func firstMatch(in text: UnsafeRawBufferPointer) -> Range<Int>? {
+    mutating func firstMatch(in text: UnsafeRawBufferPointer) -> Range<Int>? {
         var first: Range<Int>?
         search(text) { match in
             first = match

@@ -47,7 +47,7 @@ public struct ContextSize: Hashable, Sendable {
     public var after = 0
 
     /// Maximum number of lines in either direction: they are read twice.
-    public static let largest = 10_000
+    static let largest = 10_000
 
     public init() {}
 

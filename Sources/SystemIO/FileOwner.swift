@@ -23,7 +23,7 @@ public struct FileOwner: Hashable, Sendable {
     }
 
     /// Runs `body` with that user's file access.
-    public func perform<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+    func perform<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
         let before = FileOwner(user: gl_file_user(), group: gl_file_group())
         guard before != self else {
             return try body()

@@ -47,12 +47,12 @@ public final class ThreadLease: @unchecked Sendable {
     }
 
     /// Acquires it for the calling thread, until that ends or releases it.
-    public func acquire() {
+    func acquire() {
         gl_lease_take(memory)
     }
 
     /// Releases it; on the thread that holds it.
-    public func release() {
+    func release() {
         gl_lease_give(memory)
     }
 

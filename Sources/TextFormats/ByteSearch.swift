@@ -44,7 +44,7 @@ extension UnsafeRawBufferPointer {
 
 extension Array<UInt8> {
     /// The index of the first occurrence of `word`, which is not empty.
-    public func firstIndex(of word: StaticString) -> Int? {
+    func firstIndex(of word: StaticString) -> Int? {
         withUnsafeBytes { $0.firstOffset(of: word) }
     }
 }

@@ -43,7 +43,7 @@ public struct LocalZone: Sendable {
         }
     }()
 
-    public func offset(at moment: Timestamp) -> Int {
+    func offset(at moment: Timestamp) -> Int {
         secondsEast(moment.clampedToFourDigitYears.utcSecond)
     }
 
@@ -53,7 +53,7 @@ public struct LocalZone: Sendable {
     }
 
     /// The zone's abbreviation at `moment`, such as CET; empty when none is known.
-    public func abbreviation(at moment: Timestamp) -> String {
+    func abbreviation(at moment: Timestamp) -> String {
         abbreviation(moment.clampedToFourDigitYears.utcSecond)
     }
 

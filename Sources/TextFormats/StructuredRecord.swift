@@ -139,7 +139,7 @@ public struct StructuredRecord: Equatable, Sendable {
     }
 
     /// Appends a field's values in their JSON form.
-    public static func append(_ values: [[UInt8]], to out: inout [UInt8]) {
+    static func append(_ values: [[UInt8]], to out: inout [UInt8]) {
         guard values.count != 1 else {
             append(value: values[0], to: &out)
             return

@@ -32,7 +32,7 @@ public struct GlobPattern: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether the whole of `value` matches. Takes at most the product of both lengths.
-    public func matches(_ value: some Collection<UInt8>) -> Bool {
+    func matches(_ value: some Collection<UInt8>) -> Bool {
         let value = Array(value)
         return Self.matches(parts, value.map { .byte($0) })
     }

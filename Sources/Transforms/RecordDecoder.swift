@@ -45,7 +45,7 @@ public struct RecordDecoder: Sendable {
     private static let heldLimit = 10_000
 
     /// Maximum size of a line, in bytes; a longer one is cut, and its record says so. Its escapes may need as much again.
-    public static let lineLimit = 2 << 20
+    static let lineLimit = 2 << 20
     /// The field of a record that was cut.
     public static let truncatedName: ConstantBytes = "GUESTLOG_TRUNCATED"
 

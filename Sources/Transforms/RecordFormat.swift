@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import LogModel
-public import TextFormats
+import LogModel
+import TextFormats
 
 /// The formats of records in text.
 public enum RecordFormat: String, CaseIterable, Sendable {
@@ -42,7 +42,7 @@ public enum RecordFormat: String, CaseIterable, Sendable {
     /// Parses the first record in `text` from `start` on into fields of `record`, whose buffer contains `text` at
     /// `base`; returns the place after it. What cannot be parsed is kept and marked (`ParseFault`). What `isClaimed` may be
     /// a guest's, and names neither its VM nor its time. The text was read at `now`, which completes a time without a year.
-    public func parse(
+    func parse(
         _ text: UnsafeRawBufferPointer,
         from start: Int = 0,
         at base: Int,

@@ -21,7 +21,7 @@ public struct RecordBatch: Sendable {
 
     /// Maximum number of bytes in a batch of several records: half a block, so that a batch that no longer fits into
     /// one block leaves it at least half full.
-    public static let sizeLimit = StoreLimits.blockTarget / 2
+    static let sizeLimit = StoreLimits.blockTarget / 2
     /// Maximum number of bytes in one record with its line feed. A source truncates a longer one, and flags it.
     public static let recordLimit = StoreLimits.sourceDistance
     /// Maximum number of records in a batch: an index record counts no more.

@@ -27,7 +27,7 @@ public enum HTTP2Frame {
     /// What a client sends first.
     public static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
     /// Maximum size of a payload; the protocol's default, which neither end changes.
-    public static let limit = 16 << 10
+    static let limit = 16 << 10
     static let headerSize = 9
 
     /// Appends a frame to `out`; `payload` has at most `limit` bytes.

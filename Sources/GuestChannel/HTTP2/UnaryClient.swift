@@ -35,7 +35,7 @@ public struct UnaryClient: Sendable {
     }
 
     /// Whether a call has not ended.
-    public var isBusy: Bool { isCalling }
+    var isBusy: Bool { isCalling }
 
     var hasOutput: Bool { !output.isEmpty }
 

@@ -23,7 +23,7 @@ public struct Access: Hashable, Sendable {
     public let vms: VMPattern
 
     /// Every scope on every VM.
-    public static let all = Access(scopes: [.admin], vms: .all)
+    static let all = Access(scopes: [.admin], vms: .all)
 
     public init(scopes: Set<Scope>, vms: VMPattern) {
         self.scopes = scopes

@@ -40,7 +40,7 @@ public struct APIClient: Sendable {
         }
 
         /// Whether the daemon answered and closed the connection before the response ended.
-        public var isCut: Bool { reason == Self.cutReason }
+        var isCut: Bool { reason == Self.cutReason }
         private static let cutReason = "the connection ended in the middle of a response"
 
         static func cut(_ socket: String) -> Unreachable { Unreachable(socket: socket, reason: cutReason) }

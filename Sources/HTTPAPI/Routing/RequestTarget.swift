@@ -35,10 +35,10 @@ public struct RequestTarget: Hashable, Sendable {
         self.parameters = parameters
     }
 
-    public subscript(name: String) -> String? { parameters[name]?.first }
+    subscript(name: String) -> String? { parameters[name]?.first }
 
     /// Whether the parameter is present and not `0` or `false`.
-    public func flag(_ name: String) -> Bool {
+    func flag(_ name: String) -> Bool {
         guard let value = self[name] else {
             return false
         }
@@ -49,7 +49,7 @@ public struct RequestTarget: Hashable, Sendable {
     var path: String { "/" + components.map(PercentEncoding.uri.encode).joined(separator: "/") }
 
     /// The target as it is written in a request.
-    public var text: String {
+    var text: String {
         let pairs = parameters.sorted { $0.key < $1.key }.flatMap { name, values in
             values.map { PercentEncoding.uri.encode(name) + "=" + PercentEncoding.uri.encode($0) }
         }

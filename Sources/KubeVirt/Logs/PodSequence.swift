@@ -39,7 +39,7 @@ public struct PodSequence: Sendable {
 
     public init() {}
 
-    public var pods: [LauncherPod] { inputs.map(\.pod) }
+    var pods: [LauncherPod] { inputs.map(\.pod) }
 
     /// Adds a pod whose log is read; one that is known already is not added again. Pods are added in the order of their
     /// creation: a new one is the last.

@@ -70,7 +70,7 @@ public struct PodLogFolder: Hashable, Sendable {
         self.init(namespace: parts[0], pod: parts[1], uid: parts[2])
     }
 
-    public var name: String { "\(namespace)_\(pod)_\(uid)" }
+    var name: String { "\(namespace)_\(pod)_\(uid)" }
 
     /// The VM's name; nil when the pod's name has only its beginning.
     ///

@@ -28,9 +28,9 @@ public struct OutputSettings: Hashable, Sendable {
     public var interval = Self.defaultInterval
 
     /// The default of `batch`.
-    public static let defaultBatch = OutputLimits.batch
+    static let defaultBatch = OutputLimits.batch
     /// The default of `interval`.
-    public static let defaultInterval = OutputLimits.interval
+    static let defaultInterval = OutputLimits.interval
     /// Limits of `batch`: more would cost memory, and less would make each request cost more than its contents.
     public static let batchLimits = 4 << 10...8 << 20
 

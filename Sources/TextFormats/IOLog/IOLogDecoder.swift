@@ -22,7 +22,7 @@ public struct IOLogDecoder: Sendable {
     public init() {}
 
     /// The number of bytes that were received and belong to an item that was not returned.
-    public var pendingCount: Int { held.count }
+    var pendingCount: Int { held.count }
 
     /// Takes the next bytes; returns what they complete.
     public mutating func add(_ bytes: some Collection<UInt8>) -> [Item] {

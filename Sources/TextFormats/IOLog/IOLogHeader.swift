@@ -17,7 +17,7 @@ public struct IOLogHeader: Hashable, Sendable {
 
     /// Size of the header in the log, in bytes.
     public static let length = 16
-    public static let sizeLimit = 4095
+    static let sizeLimit = 4095
 
     public init(time: Int64, size: Int, isError: Bool) {
         self.time = time

@@ -21,7 +21,7 @@ public struct SyslogPriority: Hashable, Sendable {
     public var facility: UInt8 { UInt8(value >> 3) }
 
     /// Parses `<n>` at the beginning of `bytes`, at most five bytes long; returns the priority and its length.
-    public static func parse(_ bytes: UnsafeRawBufferPointer) -> (priority: SyslogPriority, length: Int)? {
+    static func parse(_ bytes: UnsafeRawBufferPointer) -> (priority: SyslogPriority, length: Int)? {
         guard bytes.first == UInt8(ascii: "<"),
             let close = bytes.prefix(longest).firstIndex(of: UInt8(ascii: ">")),
             let value = ASCIIDigits.value(of: bytes[1..<close])

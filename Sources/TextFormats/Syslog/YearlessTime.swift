@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import LogModel
+import LogModel
 
 /// The time of an RFC 3164 message (section 4.1.2): `Mmm dd hh:mm:ss`, local time without a year.
 public struct YearlessTime: Hashable, Sendable {
@@ -17,7 +17,7 @@ public struct YearlessTime: Hashable, Sendable {
 
     /// Parses the time at the beginning of `bytes`; returns it with its length, 14 or 15: a day below 10 may have a
     /// space before it.
-    public static func parse(_ bytes: UnsafeRawBufferPointer) -> (time: YearlessTime, length: Int)? {
+    static func parse(_ bytes: UnsafeRawBufferPointer) -> (time: YearlessTime, length: Int)? {
         guard bytes.count >= 14, bytes[3] == space,
             let index = stride(from: 0, to: months.count, by: 3).first(where: {
                 bytes.starts(with: months[$0..<$0 + 3])
@@ -46,7 +46,7 @@ public struct YearlessTime: Hashable, Sendable {
     /// The last moment before `received`, or at most two days after it because clocks differ, at which clocks in `zone`
     /// showed this time. So a message of 31 December that is received on 1 January is a second old, and a file of half a
     /// year ago is not from the future. nil for 29 February when none of the three years around `received` has one.
-    public func moment(near received: Timestamp, zone: LocalZone) -> Timestamp? {
+    func moment(near received: Timestamp, zone: LocalZone) -> Timestamp? {
         let year = zone.civil(at: received).year
         let latest = received.advanced(byMicroseconds: Self.tolerance)
         let moments = [year - 1, year, year + 1].map(civil(in:)).filter(\.isValid)

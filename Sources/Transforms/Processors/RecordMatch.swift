@@ -20,7 +20,7 @@ public struct RecordMatch: Hashable, Sendable {
         self.fields = fields
     }
 
-    public func matches(_ record: RecordBuffer) -> Bool {
+    func matches(_ record: RecordBuffer) -> Bool {
         fields.allSatisfy { field in
             record.fields.contains { candidate in
                 record.matches(candidate.name, field.name)
