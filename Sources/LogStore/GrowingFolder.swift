@@ -8,7 +8,7 @@ import SystemIO
 #endif
 
 /// A folder of the store that is checked repeatedly for new entries: VMs in the root, streams in a VM's folder. An
-/// entry counts once it is complete: its metadata are written after its folder is created.
+/// entry is listed once it is complete: its metadata is written after its folder is created.
 ///
 /// A check without changes costs one system call. A missing folder has no entries; that is not an error.
 public struct GrowingFolder: Sendable {

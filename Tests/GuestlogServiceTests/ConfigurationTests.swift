@@ -227,6 +227,10 @@ import Testing
             ("consoles:\n  - connect: /run/x.sock\n", 2, "name"),
             ("consoles:\n  - connect: x.sock\n    name: x\n", 2, "begin it with /"),
             ("consoles:\n  - connect: /x\n    name: x\n    stream: Ä\n", 4, "stream"),
+            (
+                "consoles:\n  - connect: /x\n    name: x\n    stream: lock\n", 4,
+                "lock is not a stream name: use 1 to 64 of a-z, 0-9, _ and -, and not lock"
+            ),
             ("consoles:\n  - connect: /x\n    name: ''\n", 2, "a VM's name"),
             ("consoles:\n  - connect: /x\n    name: x\n    namespace: a/b\n", 2, "a VM's namespace"),
             (

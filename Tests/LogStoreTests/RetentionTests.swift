@@ -363,7 +363,8 @@ import Testing
         let newer = text.replacing("\"format\":1", with: "\"format\":2")
         #expect(newer != text)
         try fixture.store.fileSystem.replace("vm.json", in: folder.path + "/web", with: Array(newer.utf8))
-        #expect(throws: SystemError.self) { try fixture.restart() }
+        let error = #expect(throws: SystemError.self) { try fixture.restart() }
+        #expect(error?.description == "open for writing \(metadata): format 2 is a newer guestlog's; this one writes 1")
         #expect(try fixture.read().text == "kept\n")
     }
 

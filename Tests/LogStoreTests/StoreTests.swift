@@ -353,6 +353,7 @@ import Testing
         let second = try VMStore(store: store, name: "a", hostBoot: "x", now: .distantPast)
         let error = #expect(throws: SystemError.self) { try second.open(.console0, now: .distantPast) }
         #expect(error?.code == SystemError.wouldBlock)
+        #expect(error?.description == "lock \(folder.path)/a/console0: another process writes this stream")
         first = nil
         _ = try second.open(.console0, now: .distantPast)
     }

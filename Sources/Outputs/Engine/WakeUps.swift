@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LogModel
 import LogStore
 import NIOConcurrencyHelpers
 import NIOCore
