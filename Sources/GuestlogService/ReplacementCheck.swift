@@ -13,14 +13,13 @@ struct ReplacementCheck {
     let command: [String]
     /// Its environment; nil: this process's.
     var environment: [String]?
+    /// How long the program may take, in seconds: the watchdog of a daemon that waits for it must not expire.
+    var limit = 5
 
     /// Why the program cannot begin.
     struct Refused: Error, CustomStringConvertible {
         let description: String
     }
-
-    /// How long the program may take, in seconds: the watchdog of a daemon that waits for it must not expire.
-    private static let limit = 5
 
     /// Throws when the program refuses to begin. A program without the option is not asked; one that does not answer,
     /// as when a disk hangs, waits in the same way as a daemon that begins.
@@ -38,7 +37,7 @@ struct ReplacementCheck {
     }
 
     private func run(_ option: String) -> ChildProgram.Outcome? {
-        try? ChildProgram.run(command + [option], environment: environment, takesErrors: true, limit: Self.limit)
+        try? ChildProgram.run(command + [option], environment: environment, takesErrors: true, limit: limit)
     }
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

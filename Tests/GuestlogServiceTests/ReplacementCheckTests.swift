@@ -28,7 +28,7 @@ import Testing
         try file.truncate(to: 0)
         try file.write(at: 0, Array(text.utf8))
         chmod(path, 0o755)
-        return ReplacementCheck(command: [path, "serve"])
+        return ReplacementCheck(command: [path, "serve"], limit: 120)
     }
 
     @Test("a program that could begin is accepted, and so is one without the option")
