@@ -89,10 +89,8 @@ public final class CaptureService: Sendable {
         let problems = problems
         sealer = try SealerThread(
             sealer: Sealer(store: store, retention: retention, clock: clock) { error in
-                diagnostics.log(
-                    .error,
-                    "cannot compress a part of a log: \(error); it stays uncompressed, later parts are compressed"
-                )
+                let problem = "cannot compress a part of a log: \(error)"
+                diagnostics.log(.error, "\(problem); it stays uncompressed, later parts are compressed")
             },
             clock: clock,
             diagnostics: diagnostics,
@@ -107,11 +105,10 @@ public final class CaptureService: Sendable {
                 hostBoot: hostBoot,
                 store: options.store
             )
-            let notDurable =
-                "no room in \(options.inflight): in-flight data is kept in memory, and a crash would lose it; free space in "
-                + "this folder, then restart guestlog"
-            if !ring.isDurable, problems.raise("in-flight", notDurable) {
-                diagnostics.log(.warning, notDurable)
+            if !ring.isDurable {
+                let notDurable = "in-flight data is kept in memory, and a crash would lose it"
+                let problem = "no room in \(options.inflight): \(notDurable); free space there, then restart guestlog"
+                problems.report("in-flight", problem, .warning, to: diagnostics)
             }
             rings.append(ring)
         }
