@@ -139,6 +139,9 @@ enum FileText {
     static func bytes(_ path: String) -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {
+            if ![ENOENT, ENOTDIR].contains(errno) {
+                Issue.record("\(path) cannot be opened: \(String(cString: strerror(errno)))")
+            }
             return []
         }
         defer { close(file) }
