@@ -49,7 +49,7 @@ public struct MessageGroups: Sendable {
     }
 
     /// The number of messages.
-    var count: Int { groups.reduce(others?.count ?? 0) { $0 + $1.count } }
+    public var count: Int { groups.reduce(others?.count ?? 0) { $0 + $1.count } }
 
     /// Adds a message that a VM, by its number, wrote at `time`. Returns the number of its group; nil when its shape did
     /// not fit.
