@@ -31,7 +31,7 @@ final class LogHost {
         clients: Int = 1024,
         storeUser user: UInt32? = nil,
         runtime: String? = nil,
-        commitWait: Int64? = nil
+        commitWait: Int64 = 120_000_000
     ) throws {
         let inflight = (runtime ?? folder.path) + "/inflight"
         var options = CaptureService.Options(store: folder.path + "/store", inflight: inflight)
@@ -48,7 +48,7 @@ final class LogHost {
         let loop = try EventLoop()
         self.loop = loop
         var logOptions = LogManager.Options(limits: limits, allowed: allowed, rate: nil)
-        logOptions.commitWait = commitWait ?? logOptions.commitWait
+        logOptions.commitWait = commitWait
         let manager = LogManager(logOptions, capture: capture, loop: loop)
         thread = try WorkerThread(name: "test-logs") { loop.run() }
         let path = folder.path + "/sock"
