@@ -76,6 +76,16 @@ struct BlockPlan {
 
     var lastTime: Timestamp { blocks.isEmpty ? .distantPast : times(at: blocks.count - 1).upperBound }
 
+    /// The end of the stored bytes before `position`: `position` itself, unless the byte before it is not stored. Later
+    /// writes, which adjoin, are taken for stored.
+    func endOfBytes(before position: UInt64) -> UInt64 {
+        guard position > 0, position <= end else {
+            return position
+        }
+        let next = firstIndex(endingAfter: position - 1)
+        return next > 0 && blocks[next].offset >= position ? blocks[next - 1].end : position
+    }
+
     /// The first block that ends after `position`; the number of blocks when there is none.
     func firstIndex(endingAfter position: UInt64) -> Int {
         var (low, high) = (0, blocks.count)

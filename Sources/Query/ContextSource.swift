@@ -95,6 +95,8 @@ final class ContextSource: StreamEntries {
         let lowest = endOfLastLine ?? opening.floor.offset
         var from = match.offset
         for _ in 0..<context.before where from > lowest {
+            // Lines before a gap are context too.
+            from = max(lowest + 1, opening.plan.endOfBytes(before: from))
             from = try OpenLine.start(before: from - 1, notBefore: lowest, opening.contextReader)
         }
         guard from < match.offset else {

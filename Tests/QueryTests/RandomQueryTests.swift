@@ -163,7 +163,19 @@ struct RandomQueryTests {
 
     @Test("lines around matches: each once, in order, also with the last matches only", arguments: 0..<stores)
     func contexts(_ number: Int) throws {
-        var generator = SeededGenerator(seed: Self.seed &+ UInt64(number) &+ 1 << 35)
+        try checkContexts(number, seed: Self.seed)
+    }
+
+    @Test(
+        "lines before a gap are around the matches after it",
+        arguments: [(10, 12_171_753_876_956_692_589), (33, 13_281_480_264_342_747_873)]
+    )
+    func contextsBeforeGaps(_ number: Int, _ seed: UInt64) throws {
+        try checkContexts(number, seed: seed)
+    }
+
+    private func checkContexts(_ number: Int, seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed &+ UInt64(number) &+ 1 << 35)
         let sample = try Case(seed: generator.next(), steps: [5, 60, 250].randomElement(using: &generator)!)
         let all = sample.inputs.flatMap { $0 }
         for round in 0..<Self.queriesPerStore {
@@ -181,7 +193,7 @@ struct RandomQueryTests {
                 query.matchedAny == !wanted.isEmpty
             else {
                 Issue.record(
-                    "seed \(Self.seed), store \(number), round \(round), \(selection): \(Self.difference(answer, wanted))"
+                    "seed \(seed), store \(number), round \(round), \(selection): \(Self.difference(answer, wanted))"
                 )
                 return
             }
