@@ -13,6 +13,10 @@ public final class ListeningSocket: EventHandler, @unchecked Sendable {
     private let socket: Descriptor
     private var registration: (loop: EventLoop, token: EventLoop.Token)?
     private var onConnection: (consuming Descriptor) -> Void = { _ in }
+    /// Whether the owner wants no connections at present.
+    private var isPaused = false
+    /// Whether descriptors have run out within the last second.
+    private var isExhausted = false
 
     /// The length of the pause when descriptors run out, in microseconds.
     private static let pauseTime: Int64 = 1_000_000
@@ -49,15 +53,24 @@ public final class ListeningSocket: EventHandler, @unchecked Sendable {
                 onConnection(connection)
             }
         } catch {
-            pause(true)
-            registration?.loop.schedule(afterMicroseconds: Self.pauseTime) { [weak self] in self?.pause(false) }
+            isExhausted = true
+            listen()
+            registration?.loop.schedule(afterMicroseconds: Self.pauseTime) { [weak self] in
+                self?.isExhausted = false
+                self?.listen()
+            }
         }
     }
 
     /// Stops accepting connections, which wait in the backlog, or resumes.
     public func pause(_ isPaused: Bool) {
+        self.isPaused = isPaused
+        listen()
+    }
+
+    private func listen() {
         if let (loop, token) = registration {
-            loop.modify(token, for: isPaused ? [] : .readable)
+            loop.modify(token, for: isPaused || isExhausted ? [] : .readable)
         }
     }
 
