@@ -154,6 +154,8 @@ extension EndToEnd {
             let found = numbers(in: try site.stored("web").bytes)
             #expect(zip(found, found.dropFirst()).allSatisfy { $0 < $1 }, "a line is duplicated or out of order")
             #expect(found.last == Self.manyLines)
+            let stored = try site.stored("web")
+            #expect(stored.gaps.count { $0.reason == .daemonAway } == 2, "\(stored.gaps)")
             #expect(try boots(site) == [.powerOn])
         }
 
