@@ -15,6 +15,8 @@ public struct StreamOptions: Sendable {
     /// Whether the source may replay earlier output when it is reached again; what is stored already is not stored
     /// again then.
     public var mayReplay: Bool
+    /// Whether boots are found in its text.
+    public var isConsole: Bool
 
     /// A plain file besides the store.
     public struct PlainFile: Hashable, Sendable {
@@ -44,11 +46,13 @@ public struct StreamOptions: Sendable {
         properties: StreamProperties = StreamProperties(),
         rate: RateLimit? = .default,
         plainFile: PlainFile? = nil,
-        mayReplay: Bool = false
+        mayReplay: Bool = false,
+        isConsole: Bool = true
     ) {
         self.properties = properties
         self.rate = rate
         self.plainFile = plainFile
         self.mayReplay = mayReplay
+        self.isConsole = isConsole
     }
 }

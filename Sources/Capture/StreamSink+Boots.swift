@@ -9,7 +9,7 @@ extension StreamSink {
     func store(_ text: UnsafeRawBufferPointer, time: Int64, at now: Int64) {
         let stamp = Timestamp(microseconds: time)
         var start = 0
-        for finding in detector.scan(text, time: time) {
+        for finding in options.isConsole ? detector.scan(text, time: time) : [] {
             let place = max(start, finding.place)
             if place > start {
                 append(UnsafeRawBufferPointer(rebasing: text[start..<place]), stamp, now)

@@ -132,7 +132,7 @@ public final class LogManager: @unchecked Sendable {
         forgetIfUnused(owner)
         let shard = capture.shard(of: key.vm)
         defer { ends(path, key, on: shard) }
-        let refusal = shard.loop.perform { [capture, options = streamOptions(path)] in
+        let refusal = shard.loop.perform { [capture, options = streamOptions(path, key)] in
             do throws(CaptureService.OpenError) {
                 let intake = try capture.open(key, options: options, on: shard)
                 message.withUnsafeBytes { intake.put($0) }
@@ -272,7 +272,7 @@ public final class LogManager: @unchecked Sendable {
         let log = LogPipe(descriptor, of: owner, key: key, shard: shard) { [weak self, loop] in
             loop.post { [weak self] in self?.ended(path) }
         }
-        let refusal = shard.loop.perform { [capture, options = streamOptions(path)] in
+        let refusal = shard.loop.perform { [capture, options = streamOptions(path, key)] in
             do throws(LogManagerError) {
                 try log.begin(options, in: capture, origin)
                 return LogManagerError?.none
@@ -288,13 +288,13 @@ public final class LogManager: @unchecked Sendable {
         onChange()
     }
 
-    private func streamOptions(_ path: LogPath) -> StreamOptions {
+    private func streamOptions(_ path: LogPath, _ key: StreamKey) -> StreamOptions {
         let file = StreamOptions.PlainFile(
             path: path.text,
             trustedFolder: path.allowedFolder,
             limits: options.limits
         )
-        return StreamOptions(rate: options.rate, plainFile: file)
+        return StreamOptions(rate: options.rate, plainFile: file, isConsole: LogNames.isConsole(key.stream))
     }
 
     func key(of path: LogPath, _ owner: LogOwner) -> StreamKey {

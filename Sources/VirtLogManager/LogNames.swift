@@ -5,7 +5,10 @@ import LogModel
 /// Assigns logs to streams of their VM: libvirtd provides a path, and no kind of contents.
 struct LogNames {
     /// The prefix of consoles' streams.
-    static let console = "console"
+    private static let console = "console"
+
+    /// Whether a log that has this stream is a console's.
+    static func isConsole(_ stream: StreamName) -> Bool { stream.text.hasPrefix(console) }
 
     /// The streams of each VM with open logs, by path.
     private var streams: [String: [Bytewise<String>: StreamName]] = [:]

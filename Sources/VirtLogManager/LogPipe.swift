@@ -38,7 +38,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         self.onEnd = onEnd
     }
 
-    private var isConsole: Bool { key.stream.text.hasPrefix(LogNames.console) }
+    private var isConsole: Bool { LogNames.isConsole(key.stream) }
 
     /// The history of a log.
     enum Origin {

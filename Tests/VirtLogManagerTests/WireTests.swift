@@ -125,6 +125,23 @@ import Testing
         #expect(try host.stored("console0").bytes == Array("kept\n".utf8))
     }
 
+    @Test("boots are found in consoles, not in QEMU's own log")
+    func boots() throws {
+        let host = try LogHost()
+        let client = try RawClient(host)
+        mkdir(host.path + "/qemu", 0o700)
+        let banner = "[    0.000000] Linux version 6.1.0-13-amd64 (gcc-12) #1 SMP\n"
+        let text = banner + "[    9.000000] reboot: Restarting system\n" + banner
+        for (log, stream) in [("/a.log", "console0"), ("/qemu/tiny.log", "qemu")] {
+            let opened = try #require(client.open(host.path + log))
+            says(text, to: opened.pipe)
+            close(opened.pipe)
+            #expect(eventually { (try? host.stored(stream).bytes) == Array(text.utf8) })
+        }
+        #expect(try host.stored("console0").boots.contains { $0.event == .kernel })
+        #expect(try host.stored("qemu").boots.isEmpty)
+    }
+
     @Test(
         "a full disk closes no log: the guest continues, and its file too when there is room",
         .enabled(if: SmallDisk.isPossible, "mounting a small file system needs root: run the tests as root")
