@@ -90,9 +90,9 @@ public struct TerminalEscaper: Sendable {
     /// Appends `scalar` as an escape, in the form above, whether it needs one or not.
     public static func spell(_ scalar: Unicode.Scalar, into out: inout [UInt8]) {
         if scalar.isASCII {
-            Spelling.append(byte: UInt8(scalar.value), to: &out)
+            EscapedText.append(byte: UInt8(scalar.value), to: &out)
         } else {
-            Spelling.append(codePoint: scalar.value, to: &out)
+            EscapedText.append(codePoint: scalar.value, to: &out)
         }
     }
 
@@ -122,7 +122,7 @@ public struct TerminalEscaper: Sendable {
         case 0x20..<0x7f:
             out.append(byte)
         default:
-            Spelling.append(byte: byte, to: &out)
+            EscapedText.append(byte: byte, to: &out)
         }
     }
 
@@ -135,7 +135,7 @@ public struct TerminalEscaper: Sendable {
             if (0x20..<0x7f).contains(byte) {
                 out.append(byte)
             } else {
-                Spelling.append(byte: byte, to: &out)
+                EscapedText.append(byte: byte, to: &out)
             }
         }
         held.removeAll(keepingCapacity: true)
@@ -159,7 +159,7 @@ public struct TerminalEscaper: Sendable {
         if let scalar = Unicode.Scalar(value), !isEscaped(scalar) {
             out.append(contentsOf: held)
         } else {
-            Spelling.append(codePoint: value, to: &out)
+            EscapedText.append(codePoint: value, to: &out)
         }
         held.removeAll(keepingCapacity: true)
         return true

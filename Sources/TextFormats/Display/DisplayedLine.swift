@@ -112,7 +112,7 @@ public enum DisplayedLine {
             switch byte {
             case Byte.escape:
                 guard case .sequence(let sequence) = ControlSequence.parse(bytes, at: at) else {
-                    Spelling.append(byte: byte, to: &out)
+                    EscapedText.append(byte: byte, to: &out)
                     isAtStart = false
                     break
                 }
@@ -139,7 +139,7 @@ public enum DisplayedLine {
                 return false
             case 0..<0x20 where byte != Byte.tab:
                 if !Byte.isIgnored(byte) {
-                    Spelling.append(byte: byte, to: &out)
+                    EscapedText.append(byte: byte, to: &out)
                     isAtStart = false
                 }
             default:

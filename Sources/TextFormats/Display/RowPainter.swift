@@ -169,7 +169,7 @@ struct RowPainter {
 
     private mutating func putEscape(_ byte: UInt8) {
         let start = characters.count
-        Spelling.append(byte: byte, to: &characters)
+        EscapedText.append(byte: byte, to: &characters)
         put(start..<characters.count)
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How an escaped byte and an escaped code point are spelled.
-enum Spelling {
+/// How a byte and a code point are written where they are escaped: `\xNN`, `\u{N}`.
+enum EscapedText {
     static func append(byte: UInt8, to out: inout [UInt8]) {
         out.append(Byte.backslash)
         out.append(UInt8(ascii: "x"))
