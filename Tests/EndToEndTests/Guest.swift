@@ -102,7 +102,7 @@ final class Guest {
     }
 
     /// Waits until the guest has switched itself off.
-    func hasSwitchedOff(within seconds: Double = 60) -> Bool {
+    func hasSwitchedOff(within seconds: Double = 300) -> Bool {
         eventually(within: seconds) { qemu.hasEnded }
     }
 }

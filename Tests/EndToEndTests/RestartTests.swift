@@ -13,7 +13,7 @@ extension EndToEnd {
         private static let lines = 20_000
         private static let words = "glines=\(lines) glogin=0 gpoweroff=1"
         /// The lines of a guest that must not end before the second of two restarts, which do not hold it up.
-        private static let manyLines = 60_000
+        private static let manyLines = 40_000
         /// The bytes of such a line, its end included.
         private static let width = 80
         /// Lines into which the kernel may print.
