@@ -90,7 +90,7 @@ public final class CaptureService: Sendable {
         sealer = try SealerThread(
             sealer: Sealer(store: store, retention: retention, clock: clock) { error in
                 let problem = "cannot compress a part of a log: \(error)"
-                diagnostics.log(.error, "\(problem); it stays uncompressed, later parts are compressed")
+                diagnostics.log(.error, "\(problem); this part stays uncompressed, later parts are unaffected")
             },
             clock: clock,
             diagnostics: diagnostics,

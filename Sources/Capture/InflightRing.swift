@@ -139,7 +139,8 @@ final class InflightRing: @unchecked Sendable {
             return nil
         }
         guard !Self.isOtherVersion(header.magic) else {
-            throw SystemError("open", path, code: ENOTSUP, reason: "the ring has another version's format")
+            let reason = "the ring was written by another version of Guestlog"
+            throw SystemError("open", path, code: ENOTSUP, reason: reason)
         }
         guard header.magic == Self.magic, size > Self.dataStart + Self.maximumPayload else {
             return nil

@@ -27,7 +27,7 @@ extension CaptureService {
             case .captured: "it is captured another way already; it is passed through and not stored twice"
             case .unusableName: "the VM's name is longer than \(StreamKey.maximumName) bytes, or contains a NUL"
             case .noMemory(let error): "no room for in-flight data: \(error)"
-            case .tooManyStreams: "\(InflightRing.slotCount) streams are captured on one thread already"
+            case .tooManyStreams: "the maximum of \(InflightRing.slotCount) streams per thread is reached"
             }
         }
     }

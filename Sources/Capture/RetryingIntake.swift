@@ -67,7 +67,7 @@ public final class RetryingIntake {
             let opened = try capture.open(key, options: options, on: shard)
             intake = opened
             if capture.problems.clear(Problems.Subject(key)) != nil {
-                capture.diagnostics.log(.notice, "\(name): is stored from now on")
+                capture.diagnostics.log(.notice, "\(name): is stored now; earlier output was counted as lost")
             }
             recordEarlier(in: opened)
         } catch  where error.isTransient {
@@ -81,7 +81,7 @@ public final class RetryingIntake {
 
     private func retryLater(after error: CaptureService.OpenError) {
         if capture.problems.raise(Problems.Subject(key), "not stored: \(error); output is counted as lost") {
-            capture.diagnostics.log(.error, "\(name): cannot be stored, bytes are counted as lost: \(error)")
+            capture.diagnostics.log(.error, "\(name): cannot be stored; its output is counted as lost: \(error)")
         }
         scheduleRetry()
     }

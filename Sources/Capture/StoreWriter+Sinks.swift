@@ -31,7 +31,7 @@ extension StoreWriter: SinkOpening {
             nextReserveAttempt = clock.monotonicMicroseconds() + StreamSink.retryInterval
         }
         if problems.raise(Problems.Subject(key), "not stored: \(error)") {
-            diagnostics.log(.error, "\(key): cannot be stored, \(consequence): \(error)")
+            diagnostics.log(.error, "\(key): cannot be stored; \(consequence): \(error)")
         }
     }
 
@@ -44,7 +44,8 @@ extension StoreWriter: SinkOpening {
 
     func plainFileFailed(_ path: String, of key: StreamKey, _ error: SystemError) {
         if problems.raise(Problems.Subject(path, of: key.vm), "not written: \(error)") {
-            diagnostics.log(.error, "\(key): its plain file \(path) is not written, the store is: \(error)")
+            let problem = "cannot write its plain file \(path) (the store still has the log)"
+            diagnostics.log(.error, "\(key): \(problem): \(error)")
         }
     }
 

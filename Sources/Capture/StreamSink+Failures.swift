@@ -52,7 +52,7 @@ extension StreamSink {
 
     func fail(_ error: SystemError, at now: Int64) {
         failedUntil = now + Self.retryInterval
-        opener.failed(key, error, consequence: "bytes are counted as lost")
+        opener.failed(key, error, consequence: "its output is counted as lost")
     }
 
     func lose(_ text: UnsafeRawBufferPointer, at time: Int64, now: Int64) {

@@ -62,7 +62,7 @@ extension Console {
             return "watching only"
         }
         guard definition.endpoint.takesInput else {
-            let refusal = "a named pipe carries nothing to the guest"
+            let refusal = "input cannot be sent through a named pipe"
             watcher.notify(refusal + "; you are watching")
             log(.notice, "\(who) watches: nothing can be typed on a named pipe")
             return refusal

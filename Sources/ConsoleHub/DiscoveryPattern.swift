@@ -35,7 +35,7 @@ public struct DiscoveryPattern: Hashable, Sendable {
             let example = "{" + path.used[0] + "}"
             throw PathPatternError(
                 pattern: text,
-                reason: "the plain file \(plainFile) would be that of every console; put \(example) into its path"
+                reason: "every console would write to the same plain file \(plainFile); put \(example) into its path"
             )
         }
         self.stream = stream

@@ -89,7 +89,7 @@ struct UploadReader {
                     return nil
                 }
                 guard line.isEmpty else {
-                    throw UploadError(400, "a chunk does not end where its size says")
+                    throw UploadError(400, "a chunk's size does not match its length")
                 }
                 state = .chunkSize
             case .trailers:

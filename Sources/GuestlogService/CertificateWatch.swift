@@ -64,7 +64,7 @@ final class CertificateWatch: Sendable {
     private func reload(_ level: DiagnosticLevel) {
         do {
             try identity.reload()
-            diagnostics.log(level, "the certificate was read again; new connections get it")
+            diagnostics.log(level, "the certificate was reloaded; new connections use it")
         } catch {
             diagnostics.log(.error, "\(error); the last good certificate stays in use")
         }

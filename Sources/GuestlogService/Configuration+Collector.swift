@@ -120,7 +120,8 @@ extension CollectorOptions {
             guard !PathPattern.isPattern(name) else {
                 throw PathPatternError(
                     pattern: place,
-                    reason: "the placeholder must be in a folder's name: the collector listens in each such folder"
+                    reason: "put the placeholder into the folder's name, not the socket's: "
+                        + "the collector creates the socket in each matching folder"
                 )
             }
             return Pattern(try PathPattern(folder), .listen(name: name))

@@ -50,7 +50,7 @@ extension Configuration {
 
     private static func readSource(_ section: ConfigurationReader) throws(ConfigurationError) -> SourceDefinition {
         for (key, remedy) in otherKeys where section.has(key) {
-            throw section.error(at: key, "\(key) is not used here: \(remedy)")
+            throw section.error(at: key, "\(key) is not a key of Guestlog: \(remedy)")
         }
         try section.allow(sourceKeys)
         let type = try readType(section)

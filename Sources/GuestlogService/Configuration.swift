@@ -201,7 +201,8 @@ public struct Configuration: Sendable {
         logRate = try rate(section)
         if let place = try section.text("socket") {
             guard place == "none" || place.hasPrefix("/") else {
-                throw section.error(at: "socket", "\(place): the path must begin with /; none disables the query")
+                let reason = "must be a path that begins with /, or none, which disables the query"
+                throw section.error(at: "socket", "\(place): \(reason)")
             }
             libvirt = place == "none" ? .off : .path(place)
         }

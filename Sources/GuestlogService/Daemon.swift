@@ -243,7 +243,7 @@ public final class Daemon {
                 diagnostics.log(.warning, "\(name) has changed: this takes effect after a restart")
             }
         } catch {
-            diagnostics.log(.error, "configuration not reloaded, the old one stays in use: \(error)")
+            diagnostics.log(.error, "cannot reload the configuration; the old one stays in use: \(error)")
         }
     }
 }

@@ -239,7 +239,7 @@ public final class Keeper {
             }
             try store.keep(name, descriptor)
         } catch {
-            diagnostics.log(.error, "a descriptor is not kept, so a crash would close it: \(error)")
+            diagnostics.log(.error, "cannot store a descriptor; a crash of the daemon would close it: \(error)")
         }
     }
 }

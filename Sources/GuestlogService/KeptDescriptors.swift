@@ -53,7 +53,7 @@ final class KeptDescriptors {
                 "keep",
                 name,
                 code: EMFILE,
-                reason: "\(capacity) descriptors are kept already; raise the limit of open files"
+                reason: "the maximum of \(capacity) stored descriptors is reached; raise the limit of open files"
             )
         }
         let length = namesLength + name.utf8.count + 1 - (place.map { descriptors[$0].name.utf8.count + 1 } ?? 0)
@@ -62,7 +62,7 @@ final class KeptDescriptors {
                 "keep",
                 name,
                 code: E2BIG,
-                reason: "the names of the \(descriptors.count) kept descriptors fill the variable that passes them"
+                reason: "the environment variable with the names of the \(descriptors.count) stored descriptors is full"
             )
         }
         if let place {

@@ -78,7 +78,7 @@ public struct VirtlogdTakeOver {
             )
         }
         try program.revert()
-        let reason = "it has not written all output to its disk yet, and becomes virtlogd when it has"
+        let reason = "it is still writing output to disk, and becomes virtlogd when done"
         return try exchange(process, path, within: releaseLimit, otherwise: reason)
     }
 

@@ -21,7 +21,7 @@ public struct Charset: Hashable, Sendable {
         guard common.withUnsafeBytes({ decoder.text(of: $0) }) == common else {
             throw QueryError(
                 .badRequest,
-                "charset \(VMLookup.quoted(name)) is not a superset of ASCII, as those of consoles are"
+                "charset \(VMLookup.quoted(name)) is not supported: it must be a superset of ASCII"
             )
         }
     }

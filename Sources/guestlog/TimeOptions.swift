@@ -27,9 +27,8 @@ struct TimeOptions: ParsableArguments {
     /// Reports which of two moments is used, where local clocks show a time twice.
     private func explain(_ time: WrittenTime, _ name: String, _ word: String, use: String, _ moment: Timestamp) {
         if time.isRepeated {
-            let hint =
-                "clocks were set back and show '\(Terminal.safe(word))' twice; the \(use) is used; give an offset"
-            Output.error("\(name): \(hint) (such as \(moment)) to choose")
+            let cause = "'\(Terminal.safe(word))' is ambiguous, because clocks were set back"
+            Output.error("\(name): \(cause): using the \(use); add an offset (such as \(moment)) to choose")
         }
     }
 

@@ -30,7 +30,7 @@ struct PlainFileProblemTests {
         }
         // Nothing is at the path of the folder, and then a file.
         for problem in 1...2 {
-            #expect(try eventually { try tells("is not written", problem) }, "\(site.notices.all)")
+            #expect(try eventually { try tells("cannot write its plain file", problem) }, "\(site.notices.all)")
             unlink(folder)
             mkdir(folder, 0o700)
             #expect(try eventually { try tells("is written again", problem) }, "\(site.notices.all)")

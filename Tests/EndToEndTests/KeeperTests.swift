@@ -159,7 +159,9 @@ extension FaultTests {
                 let pair = try Descriptor.socketPair()
                 #expect(manager.notify("FDSTORE=1\nFDNAME=\(name)", descriptors: [pair.first.raw]))
             }
-            let refused = { keeper.standardError.split(separator: "\n").filter { $0.contains("is not kept") } }
+            let refused = {
+                keeper.standardError.split(separator: "\n").filter { $0.contains("cannot store a descriptor") }
+            }
             #expect(eventually { refused().count == 2 }, "\(keeper.standardError)")
             #expect(zip(refused(), names.suffix(2)).allSatisfy { $0.contains($1) }, "\(keeper.standardError)")
             let child = FileText.procText("/proc/\(keeper.process)/task/\(keeper.process)/children")
@@ -184,7 +186,9 @@ extension FaultTests {
                 let pair = try Descriptor.socketPair()
                 #expect(manager.notify("FDSTORE=1\nFDNAME=\(name)", descriptors: [pair.first.raw]))
             }
-            let refused = { keeper.standardError.split(separator: "\n").filter { $0.contains("is not kept") } }
+            let refused = {
+                keeper.standardError.split(separator: "\n").filter { $0.contains("cannot store a descriptor") }
+            }
             #expect(eventually { refused().count == 3 }, "\(keeper.standardError)")
             #expect(zip(refused(), names.dropFirst(fitting)).allSatisfy { $0.contains($1) })
             let child = FileText.procText("/proc/\(keeper.process)/task/\(keeper.process)/children")

@@ -103,7 +103,7 @@ import Testing
             ("{ guests: [{ vsock: '/v/{name}', name: a }] }", "name comes from the path, /v/{name}"),
             ("{ guests: [{ vsock: '/v/{nam}' }] }", "unknown placeholder {nam}; use {name}, {uuid} or {namespace}"),
             ("{ guests: [{ serial: '/v/{namespace}' }] }", "it must contain {name} or {uuid}"),
-            ("{ guests: [{ listen: '/v/{name}.sock' }] }", "the placeholder must be in a folder's name"),
+            ("{ guests: [{ listen: '/v/{name}.sock' }] }", "put the placeholder into the folder's name"),
         ]
     )
     func errors(_ section: String, message: String) {

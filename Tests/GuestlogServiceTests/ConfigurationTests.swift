@@ -25,8 +25,8 @@ import Testing
         "a character set is refused when it is unknown or incomplete",
         arguments: [
             ("charset: no-such", "unknown charset no-such"),
-            ("charset: {a: utf-16}", "not a superset of ASCII"),
-            ("charset: iso-2022-jp", "not a superset of ASCII"),
+            ("charset: {a: utf-16}", "must be a superset of ASCII"),
+            ("charset: iso-2022-jp", "must be a superset of ASCII"),
             ("charset: {a: [b]}", "charset must be a text, or a mapping of VM name patterns to texts"),
         ]
     )
@@ -218,7 +218,7 @@ import Testing
             ("consoles:\n  - tcp: 127.0.0.1:99999\n    name: x\n", 2, "a port from 1 to 65535"),
             ("log-level: loud\n", 1, "unknown level loud"), ("log-level: alert\n", 1, "unknown level alert"),
 
-            ("libvirt:\n  socket: run/x\n", 2, "must begin with /"),
+            ("libvirt:\n  socket: run/x\n", 2, "must be a path that begins with /"),
             ("store: /x\nretention:\n  vm: lots\n", 3, "retention.vm"),
             ("retention:\n  ag: 1d\n", 2, "did you mean age?"),
             ("consoles:\n  - name: x\n", 2, "path, connect, listen, tcp, pty or fifo"),

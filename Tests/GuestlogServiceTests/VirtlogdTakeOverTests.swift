@@ -82,7 +82,7 @@ import Testing
         try program.exchange()
         try whileRunning(onSignal: "") {
             let error = #expect(throws: VirtlogdTakeOver.Refused.self) { _ = try takeOver(limit: 0).release() }
-            #expect(error?.description.contains("and becomes virtlogd when it has") == true)
+            #expect(error?.description.contains("and becomes virtlogd when done") == true)
             #expect(isVirtlogdBack)
         }
     }

@@ -119,7 +119,7 @@ struct RunStreams: ~Copyable {
         releaseTerminal()
         report(hub.notices())
         if let failure = copy.failure {
-            report(["\(failure); the output is in the log only"])
+            report(["\(failure); the output is only in the log"])
         }
         messages.writeAll()
         return child.wait()
@@ -147,7 +147,8 @@ struct RunStreams: ~Copyable {
                 report(hub.notices())
                 hub.close()
             case .reportUnwritten:
-                report(["standard output takes nothing; its last \(copy.unwritten) bytes are in the log only"])
+                let missing = "the last \(copy.unwritten) bytes are only in the log"
+                report(["the reader of standard output does not read; \(missing)"])
             }
         }
     }

@@ -189,7 +189,7 @@ final class OutputRunner: Sendable {
         }
         guard let problem = delivery.problem else {
             if session.failures >= Self.reportedFailures {
-                diagnostics.log(.notice, "output \(settings.name): \(settings.destination.words) takes records again")
+                diagnostics.log(.notice, "output \(settings.name): \(settings.destination.words) accepts records again")
                 report(nil)
             }
             session.failures = 0

@@ -158,7 +158,7 @@ actor FileDestination: OutputDestination {
         while done < lines.count {
             var waited = pollfd(STDOUT_FILENO, POLLOUT)
             guard try systemCall("poll", "standard output", { poll(&waited, 1, timeout) }) > 0 else {
-                throw SystemError("write", "standard output", code: EAGAIN, reason: "its reader does not take lines")
+                throw SystemError("write", "standard output", code: EAGAIN, reason: "its reader does not read")
             }
             // At most what a pipe takes at once, so that a write does not block.
             let count = min(lines.count - done, Int(PIPE_BUF))

@@ -140,7 +140,7 @@ private final class DatagramSocket: Sendable {
                 }
                 var waited = pollfd(raw, POLLOUT)
                 guard try systemCall("poll", name, { poll(&waited, 1, Self.timeout) }) > 0 else {
-                    throw SystemError("send", name, code: EAGAIN, reason: "its reader does not take messages")
+                    throw SystemError("send", name, code: EAGAIN, reason: "its reader does not read")
                 }
             }
         }

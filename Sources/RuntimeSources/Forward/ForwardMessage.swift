@@ -102,7 +102,8 @@ struct ForwardMessage {
                 do throws(MessagePackReader.Failure) {
                     entry = try reader.next()
                 } catch {
-                    throw Damage(bytes: bytes.endIndex - start, reason: "it is cut, or has bytes that are not an entry")
+                    let reason = "it is truncated or contains bytes that are not an entry"
+                    throw Damage(bytes: bytes.endIndex - start, reason: reason)
                 }
                 try take(entry)
             }

@@ -273,14 +273,14 @@ public enum JournalExportFault: Error, Hashable, CustomStringConvertible {
     case badName
     /// A value claims that size, in bytes.
     case valueTooLong(UInt64)
-    /// A value of a given size does not end where its size says.
+    /// A value is not as long as its size field says.
     case noLineFeed
 
     public var description: String {
         switch self {
         case .badName: "a field's name is not 1 to 64 of A-Z, a-z, 0-9 and _"
         case .valueTooLong(let size): "a value claims \(size) bytes"
-        case .noLineFeed: "a value does not end where its size says"
+        case .noLineFeed: "a value's size field does not match its length"
         }
     }
 }
