@@ -19,7 +19,7 @@ struct BootEnding {
     /// a second before it asks the kernel.
     private static let requestTime: Int64 = 2_500_000
 
-    /// Whether any words at `now` are the next boot's.
+    /// Whether text received at `now` belongs to the next boot.
     func isComplete(at now: Int64) -> Bool {
         isFinal && isMarked && (!isRequest || now - time >= Self.requestTime)
     }

@@ -42,8 +42,8 @@ struct BootState {
     /// Firmware's banners that are closer together, in microseconds, are stages of one start. A kernel's first line so
     /// soon after it started may be the repetition of its log on another console.
     static let bannerInterval: Int64 = 10_000_000
-    /// Beginnings without an announced end within so many microseconds are one: no machine is faster, but a log that is
-    /// printed is.
+    /// Beginnings within this many microseconds, without an announced end between them, are one boot: no machine
+    /// restarts faster, but a printed log can show several.
     static let shortest: Int64 = 100_000
 
     enum Stage {

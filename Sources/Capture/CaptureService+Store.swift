@@ -31,7 +31,7 @@ extension CaptureService {
     }
 
     /// Notes that `change` more sources have something to record for which the runtime folder has no room, or fewer: a
-    /// process that follows before it is recorded tells that output was lost.
+    /// process that follows before it is recorded reports that output was lost.
     func noteUnrecorded(_ change: Int) {
         folders.withLock { $0.first?.noteUnrecorded(change) }
     }

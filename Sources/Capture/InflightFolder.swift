@@ -9,7 +9,7 @@ import SystemIO
 final class InflightFolder {
     let path: String
     private let lock: StoredFile
-    /// How many sources have counted what no ring tells of yet.
+    /// How many sources have counted losses that no ring records yet.
     private var unrecorded = 0
 
     private static let lockName = "lock"
@@ -95,7 +95,7 @@ final class InflightFolder {
             unlink(file)
         }
         let rings = found.sorted { $0.generation < $1.generation }.map(\.ring)
-        // It tells when guests were last drained, until a process succeeds.
+        // It records when guests were last drained, until a process succeeds.
         let latest = rings.filter { $0.lastTurn > 0 }.max { $0.lastTurn < $1.lastTurn }
         left.rings = rings.filter { ring in
             guard ring !== latest, ring.isSpent else {
@@ -119,7 +119,7 @@ final class InflightFolder {
         return left.rings
     }
 
-    /// An empty ring, for which a full file system has room too: it tells the next process that output was lost.
+    /// An empty ring, for which a full file system has room too: it records for the next process that output was lost.
     private var unrecordedPath: String { path + "/0-unrecorded.ring" }
 
     /// Adds `change` to the number of sources whose losses are recorded in no ring; negative when they were recorded.

@@ -15,7 +15,7 @@ protocol OpenStream: AnyObject {
     var lastCommit: Int64 { get }
     /// When to retry after a failure; nil without one.
     var retryAt: Int64? { get }
-    /// Whether it has no source, and nothing of it waits.
+    /// Whether it has no source and no uncommitted data.
     var isUnused: Bool { get }
     /// Lets go of the stream, whose VM was deleted or whose source is closed: later output opens it again.
     func forgetStream()

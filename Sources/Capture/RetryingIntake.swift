@@ -23,7 +23,7 @@ public final class RetryingIntake {
     private var unstored: (bytes: Int, lines: Int, since: Int64)?
     /// Boundaries seen meanwhile: before the first of these bytes, and later.
     private var boundaries: (before: [ConsoleBoundary], later: [ConsoleBoundary]) = ([], [])
-    /// Whether the next process would tell of them.
+    /// Whether the next process would report a loss.
     private var isNoted = false {
         didSet {
             if isNoted != oldValue {

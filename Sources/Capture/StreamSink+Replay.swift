@@ -11,12 +11,12 @@ import SystemIO
 struct ReplayWatch {
     /// The marker of what is missing before the text, unless the text is a replay: that has all of it.
     let marker: RecordDetail
-    /// What the marker tells.
+    /// What the marker records.
     let absence: ConsoleBoundary
     let time: Timestamp
     /// nil before the first byte.
     var filter: ReplayFilter?
-    /// Monotonic time when the text is no replay if that is not decided.
+    /// Monotonic time from which undecided text is not treated as a replay.
     var deadline: Int64
 }
 

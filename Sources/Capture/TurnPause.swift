@@ -5,9 +5,9 @@
 struct TurnPause {
     /// The pause, in microseconds: short beside the interval at which people, and programs that watch a plain file, look.
     static let length: UInt32 = 500
-    /// A turn with fewer bytes is followed by no pause: a short answer that somebody waits for is not delayed.
+    /// A turn with fewer bytes is followed by no pause: a short answer that a client waits for is not delayed.
     static let leastBytes: UInt64 = 1 << 10
-    /// After a turn with more bytes there is nothing to gain.
+    /// A turn with more bytes is followed by no pause either: a pause would not help.
     static let mostBytes: UInt64 = 128 << 10
     /// The turns of a busy stream follow one another within this, in microseconds.
     static let interval: Int64 = 2000

@@ -150,7 +150,7 @@ final class Console: @unchecked Sendable {
         timer = nil
     }
 
-    /// The result of opening the endpoint. A connection counts when the VMM has accepted it.
+    /// The result of opening the endpoint. A connection is established when the VMM has accepted it.
     func opened(_ result: Result<Connection, SystemError>) {
         lastPipe = nil
         let endpoint = definition.endpoint

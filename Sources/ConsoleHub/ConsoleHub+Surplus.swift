@@ -6,10 +6,10 @@ import LogModel
 import Synchronization
 import SystemIO
 
-// Consoles that wait for a place. A VM that ends meanwhile must not take a place from one that runs, so the paths of
-// waiting consoles are followed.
+// Consoles that wait because the console limit is reached. One whose VM ends meanwhile must not be captured instead of
+// one whose VM runs, so the paths of waiting consoles are followed.
 extension ConsoleHub {
-    /// The definitions of all consoles, with those that wait for a place, in no order. Waits for no other thread.
+    /// The definitions of all consoles, waiting ones included, in no order. Waits for no other thread.
     public func knownDefinitions() -> [Definition] {
         state.withLock { $0.consoles.all.map(\.definition) + $0.surplus.definitions }
     }
@@ -22,7 +22,7 @@ extension ConsoleHub {
         control.post { [discovery] in discovery.follow(path) }
     }
 
-    /// Captures waiting consoles while there are places.
+    /// Captures waiting consoles while the console limit is not reached.
     func addSurplus() {
         while let next = takeSurplus() {
             problems.clear(of: next)
@@ -32,7 +32,7 @@ extension ConsoleHub {
         }
     }
 
-    /// One waiting console, if there is a place for it.
+    /// One waiting console, if the console limit allows it.
     private func takeSurplus() -> Definition? {
         state.withLock { [consoleLimit] state in
             state.consoles.capturedCount < consoleLimit ? state.surplus.popFirst() : nil

@@ -229,8 +229,8 @@ public final class ConsoleHub: Sendable {
     }
 
     /// Drops a console: its connection is closed, its log stays, and it is not discovered again until its path has
-    /// gone. Its clients are told the reason, if there is one. One that waits for a place does so no more. False when
-    /// there is no such console.
+    /// gone. Its clients are told the reason, if there is one. One that waits until the console limit allows it stops
+    /// waiting. False when there is no such console.
     public func remove(_ key: StreamKey, reason: String? = "guestlog has removed this console") -> Bool {
         let wasWaiting = removeSurplus { $0.key == key }
         guard let console = state.withLock({ $0.consoles[key] }) else {

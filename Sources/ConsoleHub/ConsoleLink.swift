@@ -31,7 +31,7 @@ struct ConsoleLink {
         /// Remove the console after a while unless that is cancelled: its path has gone.
         case forgetLater
         case cancelForgetting
-        /// Write a marker before the next byte. `sinceStop`: what it tells of began when the previous daemon stopped.
+        /// Write a marker before the next byte. `sinceStop`: what it records began when the previous daemon stopped.
         case mark(ConsoleBoundary, sinceStop: Bool)
         /// Read the writer's input again.
         case resumeInput
@@ -183,7 +183,7 @@ struct ConsoleLink {
     /// How a console is retried once the delays have reached their maximum.
     private var retrying: String { "retrying every \(backoff.longest / 1_000_000) s" }
 
-    /// The time after `forgetLater` is over; the console is removed, or its path is there again.
+    /// The time after `forgetLater` has expired; the console is removed, or its path is there again.
     mutating func forgettingDue() {
         isForgetting = false
     }

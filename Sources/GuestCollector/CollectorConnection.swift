@@ -14,7 +14,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
     let isAccepted: Bool
     /// Chooses the conversation by the first bytes; nil when they are too few.
     private let choose: (CollectorConnection, [UInt8]) throws -> (any Conversation)?
-    /// Told the memory of what was received and is not stored, in bytes, when that has changed.
+    /// Called with the memory of what was received and is not stored, in bytes, when that has changed.
     private let onMemory: (CollectorConnection, Int) -> Void
     private var onEnd: ((CollectorConnection, (any Error)?) -> Void)?
     private var conversation: (any Conversation)?

@@ -67,8 +67,8 @@ struct GuestMeter {
         self.records.spend(records)
     }
 
-    /// Counts the thread's time. What is a second's worth beyond exhaustion is not: a guest would be kept out long after
-    /// what exhausted it.
+    /// Counts the thread's time. At most one second's worth of debt beyond the burst is counted: otherwise the guest
+    /// would be refused long after it exceeded the limit.
     mutating func spend(nanoseconds: Int64) {
         time.spend(Int(nanoseconds))
         let most = time.limit.burst + time.limit.rate

@@ -91,7 +91,7 @@ struct DomainFollower: Sendable {
 
     // MARK: - Messages
 
-    /// At level info: most hosts without libvirt never get one.
+    /// Logged at level info: most hosts without libvirt never get it.
     private mutating func logAbsence() {
         if condition == .unknown {
             diagnostics.log(.info, "no libvirt is at \(socket)")

@@ -12,7 +12,7 @@ struct VirtlogdPaths {
     let processFile: String
     /// The default settings file.
     let settings: String
-    /// The state that one image leaves to the next.
+    /// The state file that one process image passes to the next.
     let state: String
     /// The folder for rings and the table of logs.
     let runtime: String

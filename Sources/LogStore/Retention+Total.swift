@@ -43,7 +43,8 @@ extension Retention {
     }
 
     /// Removes the oldest segments of the VM with the largest usage until all together use at most `bound` bytes, or
-    /// nothing more may be removed. A VM gives until another is the largest, or its equal share when many are as large.
+    /// nothing more may be removed. Each step takes segments from the largest VM until another is the largest, or an
+    /// equal share of the excess when several are about as large.
     func reduce(_ usages: inout [String: Int], to bound: Int) throws(SystemError) -> Freed {
         var freed = Freed()
         var failure: SystemError?

@@ -35,8 +35,8 @@ public final class OutputService: Sendable {
     /// The folder in the store with the outputs' files.
     static func folder(in store: Store) -> String { store.root + "/outputs" }
 
-    /// Outputs of `store` with these `settings`; `notifier` tells of commits. `report` is called with an output's name and
-    /// its problem, nil when it is over. Nothing runs until `start`.
+    /// Outputs of `store` with these `settings`; `notifier` reports commits. `report` is called with an output's name
+    /// and its problem, nil when it has ended. Nothing runs until `start`.
     public init(
         _ settings: [OutputSettings],
         store: Store,

@@ -136,7 +136,7 @@ public final class EntrySource: @unchecked Sendable {
     /// The next entry and the index of its stream; nil when there is none now. The previous entry counts as processed.
     /// A line's bytes are valid until the next call.
     ///
-    /// Throws `ReadTurn.Expired` when the turn is over, and the same entry is next in the next one.
+    /// Throws `ReadTurn.Expired` when the turn has expired, and the same entry is next in the next one.
     public func next() throws -> (entry: LogEntry, stream: Int)? {
         guard let next = try peek() else {
             return nil

@@ -121,7 +121,7 @@ extension LineSource {
         return line
     }
 
-    /// The line with its stream's encoding, and its own time where that counts.
+    /// The line with its stream's encoding, and its own time where the stream has its own clock.
     func described(_ found: Line) -> Line {
         var line = found
         line.encoding = properties.encoding

@@ -19,8 +19,8 @@ public final class FolderNames {
 
     /// Smaller folders are read every time.
     static let minimum = 256
-    /// A folder whose latest change is younger, in nanoseconds, may change again without another time of change: file
-    /// systems round it to the ticks of the kernel's clock.
+    /// A folder whose latest change is younger, in nanoseconds, may change again with the same modification time:
+    /// file systems round it to the ticks of the kernel's clock.
     static let settledAge = 2_000_000_000
 
     public init() {}

@@ -13,7 +13,7 @@ public struct ReadPacing: Sendable {
     /// A read of this many bytes gains nothing from waiting for more.
     static let large = 64 << 10
 
-    /// The pace of a reader that passes on what it reads: nobody notices 10 ms.
+    /// The pace of a reader that passes on what it reads: 10 ms is an unnoticeable delay.
     public init() {
         self.init(interval: 10_000, quiet: 5000)
     }

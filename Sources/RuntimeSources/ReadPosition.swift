@@ -23,7 +23,7 @@ struct ReadPosition: Hashable, Sendable {
     func isOf(_ name: String) -> Bool { source == name.stableHash() }
 
     static let step: UInt64 = 256
-    /// Added when records may be missing: more than a source has between two marks.
+    /// Added to `number` when records may be missing; larger than the numbers between two marks.
     static let leap: UInt64 = 1 << 40
 
     /// Maximum size of `resume`, in bytes. An input whose places other programs make skips what has a longer one: a batch

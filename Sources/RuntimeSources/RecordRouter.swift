@@ -179,8 +179,8 @@ final class RecordRouter {
         }
     }
 
-    /// Records that `bytes` of the source are damaged, of which nobody knows whose records they were: as a loss, and in the
-    /// source's own stream in any case.
+    /// Records that `bytes` of the source, whose streams are unknown, are damaged: a loss, also recorded in the
+    /// source's own stream.
     func noteDamage(_ bytes: UInt64, at position: ReadPosition) throws {
         _ = try target(of: source.vm)
         noteLoss(bytes, .corruption, at: position)

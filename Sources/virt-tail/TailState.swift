@@ -5,7 +5,7 @@ import Glibc
 /// When the program ends: a state machine without I/O. Times are monotonic, in microseconds.
 ///
 /// A cause to stop begins a drain: what the log has is still written. The drain ends when there is no more, or when
-/// its time is over, because the reader does not read, or the log is too long.
+/// its time has expired, because the reader does not read, or the log is too long.
 struct TailState {
     enum Phase: Equatable {
         case running

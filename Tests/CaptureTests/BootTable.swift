@@ -125,7 +125,7 @@ enum BootTable {
             ]
         ),
         Row(
-            name: "the first end of a boot counts",
+            name: "the first end of a boot is used",
             pieces: [
                 (0, linux + "[    1.000000] Kernel panic - not syncing: x\r\nRestarting system.\r\n«panic»"),
                 (1000, "«reset»" + seaBIOS),

@@ -46,7 +46,7 @@ import Testing
         )
     }
 
-    @Test("an entry behind a damaged one is told as lost")
+    @Test("an entry behind a damaged one is reported as lost")
     func unreachable() throws {
         mkdir(folder.path + "/inflight", 0o700)
         let path = folder.path + "/inflight/1-0.ring"
@@ -61,7 +61,7 @@ import Testing
         #expect(try InflightFolder(folder.path + "/inflight").takeAbandoned(hostBoot: ProcFile.bootID).hasLost)
     }
 
-    @Test("what no ring tells of is told as lost by the next process, unless it was recorded", arguments: [0, 1, 2])
+    @Test("losses that no ring records are reported by the next process, unless recorded since", arguments: [0, 1, 2])
     func unrecorded(recorded: Int) throws {
         let path = folder.path + "/inflight"
         do {
@@ -166,7 +166,7 @@ import Testing
     }
 
     @Test(
-        "the ring of another version tells that data was lost if it is of this boot of the host",
+        "the ring of another version reports that data was lost if it is of this boot of the host",
         arguments: [false, true]
     )
     func otherVersion(isOfThisBoot: Bool) throws {

@@ -6,7 +6,7 @@ import Testing
 
 /// When the writer pauses.
 @Suite struct PacingTests {
-    @Test("the writer pauses between the turns of a busy stream, and not after the answers that somebody waits for")
+    @Test("the writer pauses between the turns of a busy stream, and not after the answers that a client waits for")
     func pauses() {
         var pause = TurnPause()
         #expect(pause.pause(after: 80, at: 0) == nil && pause.pause(after: 80, at: 100) == nil)

@@ -10,14 +10,14 @@ import Testing
 
 @Suite("Problems of plain files", .blocking)
 struct PlainFileProblemTests {
-    @Test("the end of each problem with a plain file is told, also of several in a minute")
+    @Test("the end of each problem with a plain file is reported, also of several in a minute")
     func ends() throws {
         let site = try Site(threshold: .notice)
         let folder = site.folder.path + "/plain"
         let options = StreamOptions(plainFile: StreamOptions.PlainFile(path: folder + "/x.log"))
         let opened = Opened()
         /// Whether messages with `words` have been logged so often, after some more output. Nothing is written afterwards.
-        func tells(_ words: String, _ count: Int) throws -> Bool {
+        func hasLogged(_ words: String, _ count: Int) throws -> Bool {
             let (key, done) = (StreamKey(name: "x"), OneShot())
             try site.onShard { capture, shard in
                 let intake = try opened.intake ?? capture.open(key, options: options, on: shard)
@@ -30,10 +30,10 @@ struct PlainFileProblemTests {
         }
         // Nothing is at the path of the folder, and then a file.
         for problem in 1...2 {
-            #expect(try eventually { try tells("cannot write its plain file", problem) }, "\(site.notices.all)")
+            #expect(try eventually { try hasLogged("cannot write its plain file", problem) }, "\(site.notices.all)")
             unlink(folder)
             mkdir(folder, 0o700)
-            #expect(try eventually { try tells("is written again", problem) }, "\(site.notices.all)")
+            #expect(try eventually { try hasLogged("is written again", problem) }, "\(site.notices.all)")
             unlink(folder + "/x.log")
             rmdir(folder)
             close(open(folder, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))

@@ -5,7 +5,7 @@ import Testing
 @testable import Capture
 
 @Suite struct ReceiveBudgetTests {
-    @Test("over the limit the largest connection of the owner with the most is to end, whoever exceeds it")
+    @Test("over the limit the largest connection of the owner with the most is to end, whichever connection exceeds it")
     func excess() {
         var budget = ReceiveBudget<String, Int>(limit: 100)
         budget.set(40, of: 1, owner: "one")

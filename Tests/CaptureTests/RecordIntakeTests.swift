@@ -252,7 +252,7 @@ private final class Numbers: Sendable {
         #expect(try #require(fixture.commits.firstIndex(of: -1)) < 1000)
     }
 
-    @Test("all who wait for space are told of it, though a batch of another fitted meanwhile")
+    @Test("all calls that wait for space are notified, though a batch of another fitted meanwhile")
     func severalWait() throws {
         let fixture = try RecordFixture()
         let intake = try fixture.open()
@@ -271,8 +271,8 @@ private final class Numbers: Sendable {
         #expect(eventually { fixture.commits == [1, 2] })
     }
 
-    @Test("losses that a source tells are one gap for each reason, however often it tells them")
-    func toldLosses() throws {
+    @Test("losses that a source reports are one gap for each reason, however often it reports them")
+    func reportedLosses() throws {
         let fixture = try RecordFixture()
         let intake = try fixture.open()
         _ = try intake.resumePosition()
@@ -332,7 +332,7 @@ private final class Numbers: Sendable {
         #expect(eventually { fixture.commits == [0] })
     }
 
-    @Test("a stop ends whoever waits, with an error")
+    @Test("a stop ends all waiting calls with an error")
     func stop() throws {
         let fixture = try RecordFixture()
         let intake = try fixture.open()

@@ -30,7 +30,7 @@ import Testing
         #expect(eventually { fixture.capture.problems.all.isEmpty })
     }
 
-    @Test("a VM that ends while its console waits for a place takes none, and is no problem any more")
+    @Test("a VM that ends while its console waits because of the limit is not captured, and is no problem any more")
     func endsWhileWaiting() throws {
         let folder = TemporaryFolder()
         mkdir(folder.path + "/vms", 0o755)
@@ -54,7 +54,7 @@ import Testing
         #expect(eventually { fixture.capture.problems.all.isEmpty })
     }
 
-    @Test("a console that waits for a place can be dropped, and is not captured later")
+    @Test("a console that waits because of the limit can be dropped, and is not captured later")
     func droppedWhileWaiting() throws {
         let fixture = try HubFixture(consoleLimit: 1)
         let chardevs = try ["a", "b", "c"].map { try Chardev(fixture.folder.path + "/\($0).sock") }

@@ -112,7 +112,7 @@ import Testing
         let words = ConsoleLink.Action.notify("cannot reach the console: \(Self.refused); retrying")
         expect(link.failed(Self.refused), [words, .retry(afterMicroseconds: 2000), .resumeInput])
         expect(link.retryDue(), [.dial])
-        // The same failure is not told again.
+        // The same failure is not reported again.
         expect(link.failed(Self.refused), [.retry(afterMicroseconds: 4000), .resumeInput])
         link.hasClients = false
         expect(link.left(isBehind: false), [.cancelRetry])
@@ -196,7 +196,7 @@ import Testing
         #expect(actions == [.mark(.absence(.daemonAway), sinceStop: true), .resumeInput])
     }
 
-    @Test("what tells of the time before the first connection begins when the previous daemon stopped")
+    @Test("a marker of the time before the first connection begins when the previous daemon stopped")
     func sinceStop() {
         var link = link(knownPeer: Self.first)
         expect(connect(&link).contains(.mark(.absence(.daemonAway), sinceStop: true)))

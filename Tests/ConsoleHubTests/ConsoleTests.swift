@@ -80,7 +80,7 @@ import Testing
         var rest: ArraySlice<UInt8> = []
         func type() -> Bool {
             if rest.isEmpty {
-                rest = Array("after \(typed.count) bytes somebody pastes more into a console\n".utf8)[...]
+                rest = Array("after \(typed.count) bytes a user pastes more into a console\n".utf8)[...]
             }
             let count = rest.withUnsafeBytes { write(raw, $0.baseAddress, $0.count) }
             typed += rest.prefix(max(0, count))

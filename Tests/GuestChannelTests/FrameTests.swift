@@ -66,7 +66,7 @@ import Testing
         return decoder
     }
 
-    @Test("a hello in the middle of a frame that never ends is found when the frame's time is over")
+    @Test("a hello in the middle of a frame that never ends is found when the frame's time has expired")
     func unfinished() throws {
         let cut = Array(frame(Array(repeating: 1, count: 30_000)).prefix(20_000))
         var decoder = decoder(cut + frame([9]) + frame([8]))
@@ -94,7 +94,7 @@ import Testing
         #expect(try payloads(frame(payload) + frame([9]), pieces: size, resynchronizes: true) == [payload, [9]])
     }
 
-    @Test("a frame whose rest comes late is whole, though its time was over")
+    @Test("a frame whose rest comes late is whole, though its time had expired")
     func late() throws {
         let whole = frame(Array(repeating: 1, count: 1000))
         var decoder = decoder(Array(whole.prefix(500)))

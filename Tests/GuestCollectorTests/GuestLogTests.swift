@@ -58,7 +58,7 @@ import Testing
         return StoredRecord(record, session: SessionID(session, session))
     }
 
-    @Test("a loss that a guest tells is marked once, though several connections wait with theirs")
+    @Test("a loss that a guest reports is marked once, though several connections wait with theirs")
     func lossOnce() throws {
         let fixture = try CollectorFixture(fileSystem: fileSystem)
         defer { fileSystem.set(.healthy) }

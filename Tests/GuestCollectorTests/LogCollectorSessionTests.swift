@@ -72,7 +72,7 @@ struct LogCollectorSessionTests {
         #expect(session.isComplete && session.sendTime == nil)
     }
 
-    @Test("a loss that was told in a call that failed is told again")
+    @Test("a loss that was reported in a call that failed is reported again")
     func lossTwice() throws {
         var session = LogCollectorSession(spoolLimit: 64 << 10)
         for number in 0..<2000 {

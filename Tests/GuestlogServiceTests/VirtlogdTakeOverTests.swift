@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test("release of a daemon that is still writing tells that it becomes virtlogd later")
+    @Test("release of a daemon that is still writing reports that it becomes virtlogd later")
     func releaseUnfinished() throws {
         let program = ExchangedProgram(path: path, ownProgram: ownProgram)
         try program.exchange()

@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test("without a boot's head only its bytes are damage; what retention removed is told as that")
+    @Test("without a boot's head only its bytes are damage; what retention removed is reported as that")
     func missingHead() throws {
         let positions = try (1...3).map { try reset($0, confirmedAfter: 1000) }
         try trim(to: 100_000)

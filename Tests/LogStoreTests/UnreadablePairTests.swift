@@ -68,12 +68,12 @@ import Testing
         #expect(reading.gaps.map(\.bytes) == (isLast == 1 ? [7, nil] : [7]))
     }
 
-    @Test("a pair that cannot be read for minutes is told, delays no other, and is read once that is possible")
+    @Test("a pair that cannot be read for minutes is reported, delays no other, and is read once that is possible")
     func lasts() throws {
-        var told: [String] = []
+        var reported: [String] = []
         let (fixture, first) = try twoPairs()
         let sealer = Sealer(store: fixture.store, retention: fixture.retention, clock: fixture.clock) {
-            told.append($0.subject)
+            reported.append($0.subject)
         }
         files.spoil(first[0])
         for base in fixture.writer.takeClosedPairs() {
@@ -83,7 +83,7 @@ import Testing
             fixture.clock.advance(Self.second)
             try sealer.synchronize()
         }
-        #expect(!sealer.isDirty && told == [first[0]])
+        #expect(!sealer.isDirty && reported == [first[0]])
         #expect(try fixture.names().filter { $0.hasSuffix(".log") }.count == 1)
         #expect(try fixture.read().text == "two\n")
         files.spoil(first[0], recovers: true)

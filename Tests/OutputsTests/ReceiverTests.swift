@@ -242,7 +242,7 @@ private final class FakeLoki: Sendable {
         )
     }
 
-    @Test("an answer without items counts only when it says that there were no errors")
+    @Test("an answer without items is accepted only when it says that there were no errors")
     func withoutItems() {
         #expect(result(#"{"took":0,"errors":false}"#) == .accepted())
         for text in ["", "[]", "{}", #"{"errors":true}"#, "<html>"] {

@@ -245,7 +245,7 @@ struct FollowTests {
         #expect(try all(none) == "five\n")
     }
 
-    @Test("following ends after the requested lines, or when the requested time is over")
+    @Test("following ends after the requested lines, or when the requested time has expired")
     func ends() throws {
         let sample = try SampleStore()
         try sample.add("a")

@@ -12,8 +12,8 @@ import Testing
 /// Searches pass over segments whose filters exclude the pattern's literal. That answers are the same otherwise is shown
 /// by `RandomQueryTests`, whose segments have filters.
 @Suite(.blocking) struct SegmentSearchTests {
-    /// A closed segment of one block of random letters, then a line that is not sealed. Its text is damaged: whoever
-    /// decodes it reports a loss.
+    /// A closed segment of one block of random letters, then a line that is not sealed. Its text is damaged: a
+    /// reader that decodes it reports a loss.
     private func damagedStore(_ end: String = "\n") throws -> SampleStore {
         let sample = try SampleStore(quota: 64 << 10)
         try sample.add("web")

@@ -30,8 +30,8 @@ import Testing
             #expect(end == 4)
             let written = write(terminal.master.raw, [end ?? 0], 1)
             #expect(written == 1)
-            let isTold = eventually { !terminal.isRead(by: child) }
-            #expect(isTold)
+            let hasEnded = eventually { !terminal.isRead(by: child) }
+            #expect(hasEnded)
         }
     }
 

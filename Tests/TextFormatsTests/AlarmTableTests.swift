@@ -36,7 +36,7 @@ struct AlarmTableTests {
     }
 
     @Test(
-        "anywhere in a text, the order of the table counts, not that of the text",
+        "anywhere in a text, the order of the table decides, not that of the text",
         arguments: [
             ("a disk lost", .error), ("mirror, then disk lost", .error), ("x: disk lost, mirror works", .notice),
             ("error - error -7", .error), ("nothing", nil), ("", nil), ("a disk", nil), ("one mirror", .warning),

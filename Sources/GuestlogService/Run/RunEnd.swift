@@ -43,7 +43,7 @@ struct RunEnd {
         }
     }
 
-    /// A signal was passed to the command, by which someone asks it to end.
+    /// A signal that asks the command to end was passed to it.
     mutating func asked() {
         isAsked = true
     }

@@ -66,7 +66,7 @@ struct Delivery: Sendable {
         return next()
     }
 
-    /// The wait is over.
+    /// The wait has ended.
     mutating func resume() -> Action { next() }
 
     private mutating func next() -> Action {

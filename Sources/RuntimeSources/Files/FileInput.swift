@@ -10,8 +10,8 @@ import Transforms
 /// program left in a renamed file is a record of its own.
 ///
 /// The place to begin is a number of records to skip, a number of bytes, four bytes each, most significant first, and
-/// the follower's position so many bytes behind the place: by what is before a position its file is recognized, and
-/// before the first bytes of a file is nothing. Without the highest bit of the first number, from earlier versions, the
+/// the follower's position so many bytes behind the place: the bytes before a position identify its file, and a
+/// file's first bytes have none before them. Without the highest bit of the first number, from earlier versions, the
 /// position is so many bytes before the place.
 final class FileInput: SourceInput {
     private let follower: (RotatingFileFollower.Start) -> RotatingFileFollower

@@ -55,9 +55,9 @@ final class FileSources {
     private let watch: LogFileWatch
     let buffer = FollowBuffer()
     let folderNames = FolderNames()
-    /// The folders of patterns, and when they had changed as their files were looked for.
+    /// The change time of each pattern's folder at its last scan.
     var folderTimes: [Bytewise<String>: Int] = [:]
-    /// The patterns whose files were looked for.
+    /// The patterns whose folders were scanned.
     var scanned: Set<Bytewise<String>> = []
     private(set) var followed: [LogFileWatch.ID: Followed] = [:]
     /// The watches of the sources that are read, by name.

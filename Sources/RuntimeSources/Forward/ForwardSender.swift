@@ -9,7 +9,7 @@ final class ForwardSender: EventHandler {
     private unowned let loop: EventLoop
     private var session: ForwardSession
     private let take: (ForwardMessage, ForwardSender) throws -> Void
-    /// Told when the memory of an incomplete message has changed.
+    /// Called when the memory of an incomplete message has changed.
     private let onMemory: (ForwardSender) -> Void
     private var onEnd: ((ForwardSender, (any Error)?) -> Void)?
     private var token: EventLoop.Token?

@@ -17,8 +17,8 @@ enum KataNative {
         record.value(of: name)?.elementsEqual(runtime.utf8) == true && record.value(of: source) != nil
     }
 
-    /// Adds what it says under the names that `KataParser` uses. A message that is an agent's record is parsed: it does
-    /// not decide when and of which sandbox the record is.
+    /// Adds what it says under the names that `KataParser` uses. A message that is an agent's record is parsed: its
+    /// time and sandbox are ignored.
     static func parse(_ text: UnsafeRawBufferPointer, at place: Int, into record: inout RecordBuffer) {
         let first = record.fields.count
         let isObject = text.first { $0 > 0x20 }.map { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "\"") } ?? false
