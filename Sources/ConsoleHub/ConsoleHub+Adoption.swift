@@ -91,16 +91,16 @@ extension ConsoleHub {
     }
 
     /// Adds a console that a watched folder had when the previous daemon ended: if its path has gone since, nothing else
-    /// tells that its machine has ended. One that the configuration does not name any more is not added.
-    private func addUnrecovered(_ past: Definition) {
-        if past.isDiscovered, let present = patterns.lazy.compactMap({ $0.definition(like: past) }).first {
-            add(present)
+    /// shows that its machine has ended. One that the configuration does not name any more is not added.
+    private func addUnrecovered(_ previous: Definition) {
+        if previous.isDiscovered, let current = patterns.lazy.compactMap({ $0.definition(like: previous) }).first {
+            add(current)
         }
     }
 
     /// The current definition of an inherited console: its plain file or its rate may have changed.
-    private func currentDefinition(for past: Definition, _ named: [Definition]) -> Definition {
-        let found = past.isDiscovered ? patterns.compactMap { $0.definition(like: past) } : []
-        return (named + found).first { $0.key == past.key && $0.endpoint == past.endpoint } ?? past
+    private func currentDefinition(for previous: Definition, _ named: [Definition]) -> Definition {
+        let found = previous.isDiscovered ? patterns.compactMap { $0.definition(like: previous) } : []
+        return (named + found).first { $0.key == previous.key && $0.endpoint == previous.endpoint } ?? previous
     }
 }

@@ -73,8 +73,8 @@ public struct DiscoveryPattern: Hashable, Sendable {
         )
     }
 
-    /// The definition of a console found where `past` was; nil when this pattern does not match there.
-    func definition(like past: ConsoleHub.Definition) -> ConsoleHub.Definition? {
-        past.endpoint.path.flatMap(path.values).flatMap { try? definition(at: past.endpoint, $0) }
+    /// The definition of a console found where `previous` was; nil when this pattern does not match there.
+    func definition(like previous: ConsoleHub.Definition) -> ConsoleHub.Definition? {
+        previous.endpoint.path.flatMap(path.values).flatMap { try? definition(at: previous.endpoint, $0) }
     }
 }

@@ -80,7 +80,7 @@ public final class KubernetesClient: Sendable {
             do {
                 if watched.version == nil {
                     let list = try await list(target)
-                    watched.take(list: list.objects, version: list.version)
+                    watched.replace(by: list.objects, version: list.version)
                     guard try await onChange(Array(watched.objects.values)) else {
                         return
                     }
@@ -121,7 +121,7 @@ public final class KubernetesClient: Sendable {
             while let feed = line.firstIndex(of: Lines.feed) {
                 let event = try JSON(parsing: line[..<feed])
                 line.removeFirst(feed + 1)
-                switch watched.take(event: event) {
+                switch watched.apply(event: event) {
                 case .changed:
                     guard try await onChange(Array(watched.objects.values)) else {
                         return false

@@ -22,15 +22,15 @@ struct WatchedObjects: Sendable {
 
     init() {}
 
-    /// Takes a whole list: objects that it does not have are gone.
-    mutating func take(list: [JSON], version: String) {
+    /// Replaces the objects by a whole list: those that it does not have are gone.
+    mutating func replace(by list: [JSON], version: String) {
         objects = [:]
         list.forEach { insert($0) }
         self.version = version
     }
 
-    /// Takes an event of the watch.
-    mutating func take(event: JSON) -> Step {
+    /// Applies an event of the watch.
+    mutating func apply(event: JSON) -> Step {
         guard let object = event["object"], let type = event["type"]?.text else {
             version = nil
             return .list

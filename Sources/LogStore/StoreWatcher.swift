@@ -95,7 +95,7 @@ public final class StoreWatcher: @unchecked Sendable {
             if needsScan, refusedSince == nil, now - lastScan >= Self.interval || lastScan == 0 {
                 scan()
             }
-            vms.forEach(look)
+            vms.forEach(scan(vm:))
             wait(until: lastScan + Self.interval - now)
             // Commits follow each other closely: one report for several.
             WorkerThread.pause(microseconds: Self.pause)
@@ -159,7 +159,7 @@ public final class StoreWatcher: @unchecked Sendable {
                 needsScan = true
                 continue
             }
-            look(at: vm)
+            scan(vm: vm)
             notifier.notify(vm: vm)
         }
     }
@@ -174,13 +174,13 @@ public final class StoreWatcher: @unchecked Sendable {
             return refused(error)
         }
         needsScan = false
-        ((try? store.folders()) ?? []).forEach(look)
+        ((try? store.folders()) ?? []).forEach(scan(vm:))
         lastScan = SystemClock().monotonicMicroseconds()
     }
 
     /// Watches a VM's folder, and those of its streams that are not watched yet and not written by this process. There may
-    /// be something in them already. A folder that cannot be listed is looked at again at its next event.
-    private func look(at vm: String) {
+    /// be something in them already. A folder that cannot be listed is scanned again at its next event.
+    private func scan(vm: String) {
         // No VM's folder begins with a dot.
         guard refusedSince == nil, !vm.hasPrefix("."), !VMIdentity.reservedNames.contains(vm) else {
             return

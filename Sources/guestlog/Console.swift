@@ -100,7 +100,7 @@ struct Console: AsyncParsableCommand {
             guard command == .showClients else {
                 return screen.answer(command)
             }
-            Task { screen.say(await clients.description) }
+            Task { screen.showNotice(await clients.description) }
         }
     }
 
@@ -127,7 +127,7 @@ struct Console: AsyncParsableCommand {
                     target,
                     input: input.begin(),
                     onJoined: onJoined,
-                    onNotice: { screen.say(Terminal.safe($0)) },
+                    onNotice: { screen.showNotice(Terminal.safe($0)) },
                     screen.show
                 )
                 guard case .closed(let words) = end else {
@@ -155,7 +155,7 @@ struct Console: AsyncParsableCommand {
             input.leave()
             if !reconnection.isLost {
                 let reason = "the session has ended, or guestlog is being replaced or restarted"
-                screen.say("\(reason); reconnecting; input is dropped until then")
+                screen.showNotice("\(reason); reconnecting; input is dropped until then")
             }
             guard await reconnection.wait() else {
                 throw APIClient.Unreachable(socket: client.socket, reason: "no reconnection within a minute")

@@ -40,7 +40,7 @@ final class ConsoleScreen: Sendable {
     }
 
     /// Prints a line of Guestlog's on standard error.
-    func say(_ line: String) {
+    func showNotice(_ line: String) {
         let (prefix, end) = isInteractive ? ("\r\n-- ", "\r") : ("-- ", "")
         Output.error(line + end, prefix: prefix)
     }
@@ -112,9 +112,9 @@ final class ConsoleScreen: Sendable {
             }
         case .sysRq(let key):
             let name = Terminal.safe(String(decoding: [key], as: UTF8.self))
-            say("sent ^O \(name): SysRq on an hvc console (virtio, Xen, POWER); a serial port requires BREAK")
+            showNotice("sent ^O \(name): SysRq on an hvc console (virtio, Xen, POWER); a serial port requires BREAK")
         case .sendBreak:
-            say("a console's socket carries no BREAK; with QEMU, use the monitor's chardev-send-break")
+            showNotice("a console's socket carries no BREAK; with QEMU, use the monitor's chardev-send-break")
         case .input, .leave, .showClients:
             break
         }

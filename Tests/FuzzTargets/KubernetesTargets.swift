@@ -53,7 +53,7 @@ extension FuzzTarget {
     /// No name in a pod leads out of the folders of pods and logs.
     private static func nodePaths(_ pod: LauncherPod) throws {
         var node = NodePods(NodeFolders(pods: "/pods", logs: "/logs"), awaitsAPI: true) { _ in false }
-        node.take(.pods([pod]), at: 0)
+        node.apply(.pods([pod]), at: 0)
         for vm in node.vms {
             let files = vm.consoles.map(\.file) + [vm.launcher, vm.machine].compactMap { $0 }
             for path in files.map(\.path) {

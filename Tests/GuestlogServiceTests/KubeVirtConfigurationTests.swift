@@ -62,8 +62,8 @@ import Testing
         let pod = "11111111-fe55-4f63-919a-807b59efff76"
         let instance = "bf9afcc1-fe55-4f63-919a-807b59efff76"
         var state = NodePods(NodeFolders(), awaitsAPI: false) { _ in false }
-        state.take(.logFolder(try #require(PodLogFolder(name: "simone_virt-launcher-web-abcde_\(pod)"))), at: 0)
-        state.take(.folder(pod: pod, instances: [instance], created: 1), at: 0)
+        state.apply(.logFolder(try #require(PodLogFolder(name: "simone_virt-launcher-web-abcde_\(pod)"))), at: 0)
+        state.apply(.folder(pod: pod, instances: [instance], created: 1), at: 0)
         let sources = state.vms.flatMap(NodeSources.definitions)
         #expect(sources.map(\.stream.text) == ["console0", "virt-launcher", "qemu"])
         #expect(Set(sources.map(\.name)).count == 3)

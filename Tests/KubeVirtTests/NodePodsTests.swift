@@ -42,9 +42,9 @@ import Testing
     @Test("a VM is named by the API, and has its console, virt-launcher's log and QEMU's")
     func named() {
         var state = state()
-        state.take(folder(), at: 0)
+        state.apply(folder(), at: 0)
         #expect(state.vms.isEmpty)
-        state.take(.pods([launcher()]), at: 1)
+        state.apply(.pods([launcher()]), at: 1)
         let vm = state.vms.first
         #expect(state.vms.count == 1 && vm?.identity == VMIdentity(name: "web", namespace: "simone"))
         let volume = "/pods/\(Self.pod)/volumes/kubernetes.io~empty-dir/private"
@@ -58,8 +58,8 @@ import Testing
     @Test("without the API a VM is named by its pod's log folder")
     func namedByLogs() {
         var state = state(awaitsAPI: false)
-        state.take(.logFolder(PodLogFolder(name: "simone_virt-launcher-my-web-abcde_\(Self.pod)")!), at: 0)
-        state.take(folder(), at: 0)
+        state.apply(.logFolder(PodLogFolder(name: "simone_virt-launcher-my-web-abcde_\(Self.pod)")!), at: 0)
+        state.apply(folder(), at: 0)
         #expect(state.vms.map(\.identity) == [VMIdentity(name: "my-web", namespace: "simone")])
     }
 
@@ -70,7 +70,7 @@ import Testing
         for order in [[0, 1, 2], [1, 0, 2], [2, 0, 1], [2, 1, 0], [0, 2, 1], [1, 2, 0]] {
             var state = state()
             for event in [.logFolder(logs), folder(), .pods([launcher()])] + order.map({ gone[$0] }) {
-                state.take(event, at: 0)
+                state.apply(event, at: 0)
             }
             #expect(state.entries.isEmpty, "\(order)")
         }
@@ -79,12 +79,12 @@ import Testing
     @Test("while the API does not answer, a VM without a name waits, and then goes under its UID until it has one")
     func unnamed() {
         var state = state()
-        state.take(folder(), at: 5)
+        state.apply(folder(), at: 5)
         #expect(state.vms.isEmpty && state.deadline == 5 + NodePods.nameTimeout)
         state.expire(at: 5 + NodePods.nameTimeout)
         #expect(state.vms.map(\.identity) == [VMIdentity(name: Self.instance, uuid: Self.instance)])
         #expect(state.deadline == nil)
-        state.take(.pods([launcher()]), at: 100)
+        state.apply(.pods([launcher()]), at: 100)
         #expect(
             state.vms.map(\.identity) == [VMIdentity(name: "web", uuid: Self.instance, namespace: "simone")]
         )
@@ -93,16 +93,16 @@ import Testing
     @Test("a VM whose log is under its UID stays there after a restart")
     func stored() {
         var state = state(stored: [Self.instance])
-        state.take(folder(), at: 0)
-        state.take(.pods([launcher()]), at: 0)
+        state.apply(folder(), at: 0)
+        state.apply(.pods([launcher()]), at: 0)
         #expect(state.vms.first?.identity.uuid == Self.instance)
     }
 
     @Test("what the API does not have is no VM, whatever its volume contains")
     func otherPods() {
         var state = state()
-        state.take(.pods([]), at: 0)
-        state.take(folder(), at: 0)
+        state.apply(.pods([]), at: 0)
+        state.apply(folder(), at: 0)
         state.expire(at: 1 << 40)
         #expect(state.vms.isEmpty && state.deadline == nil)
     }
@@ -110,37 +110,37 @@ import Testing
     @Test("the next run of a VM follows the one before in the same log, the oldest pod first")
     func restarted() {
         var state = state()
-        state.take(folder(created: 10), at: 0)
-        state.take(.pods([launcher()]), at: 0)
+        state.apply(folder(created: 10), at: 0)
+        state.apply(.pods([launcher()]), at: 0)
         let pods = [launcher(), launcher(Self.next, instance: Self.later)]
-        state.take(.pods(pods), at: 0)
-        state.take(folder(Self.next, Self.later, created: 20), at: 0)
+        state.apply(.pods(pods), at: 0)
+        state.apply(folder(Self.next, Self.later, created: 20), at: 0)
         #expect(state.vms.count == 1)
         #expect(state.vms[0].consoles.map(\.file.id) == [Self.pod + "/" + Self.instance, Self.next + "/" + Self.later])
         #expect(state.vms[0].launcher?.id == Self.next)
-        state.take(.folderGone(pod: Self.pod), at: 0)
+        state.apply(.folderGone(pod: Self.pod), at: 0)
         #expect(state.vms[0].consoles.map(\.file.id) == [Self.next + "/" + Self.later])
-        state.take(.pods([]), at: 0)
+        state.apply(.pods([]), at: 0)
         #expect(state.vms.count == 1, "the folder is still there")
-        state.take(.folderGone(pod: Self.next), at: 0)
+        state.apply(.folderGone(pod: Self.next), at: 0)
         #expect(state.vms.isEmpty)
     }
 
     @Test("the target of a live migration does not start the VM")
     func migrated() {
         var state = state()
-        state.take(.pods([launcher(isTarget: true)]), at: 0)
+        state.apply(.pods([launcher(isTarget: true)]), at: 0)
         #expect(state.vms.first?.consoles.first?.startsVM == false)
     }
 
     @Test("no part of a path comes from a label or an annotation that is not what it must be")
     func hostile() {
         var state = state()
-        state.take(.pods([launcher(instance: "../../../etc")]), at: 0)
+        state.apply(.pods([launcher(instance: "../../../etc")]), at: 0)
         #expect(state.vms.isEmpty)
-        state.take(.pods([launcher(Self.next, of: "a/../b")]), at: 0)
+        state.apply(.pods([launcher(Self.next, of: "a/../b")]), at: 0)
         #expect(state.vms.allSatisfy { !($0.machine?.path ?? "").contains("..") })
-        state.take(.folder(pod: Self.pod, instances: ["..", "x", ""], created: 0), at: 0)
+        state.apply(.folder(pod: Self.pod, instances: ["..", "x", ""], created: 0), at: 0)
         state.expire(at: 1 << 40)
         #expect(state.vms.isEmpty)
     }
@@ -177,19 +177,19 @@ import Testing
         var pods = UnloggedPods()
         let without = launcher(container: false)
         #expect(
-            pods.take([launcher(Self.next), without, launcher("x", container: false, phase: "Failed")]) == [without]
+            pods.apply([launcher(Self.next), without, launcher("x", container: false, phase: "Failed")]) == [without]
         )
         #expect(pods.reports.isEmpty)
-        pods.take(SerialDevices(), of: Self.pod)
+        pods.apply(SerialDevices(), of: Self.pod)
         #expect(pods.reports.map(\.pod) == ["simone/virt-launcher-web-abcde"])
         #expect(pods.reports.first?.problem.contains("caBundle") == true)
-        #expect(pods.take([without]).isEmpty && pods.reports.count == 1, "it is not looked up again")
-        pods.take(SerialDevices(isLogged: false), of: Self.pod)
+        #expect(pods.apply([without]).isEmpty && pods.reports.count == 1, "it is not looked up again")
+        pods.apply(SerialDevices(isLogged: false), of: Self.pod)
         #expect(pods.reports.isEmpty)
         var off = UnloggedPods(clusterDefault: false)
-        _ = off.take([without])
-        off.take(SerialDevices(), of: Self.pod)
+        _ = off.apply([without])
+        off.apply(SerialDevices(), of: Self.pod)
         #expect(off.reports.isEmpty)
-        #expect(pods.take([]).isEmpty)
+        #expect(pods.apply([]).isEmpty)
     }
 }

@@ -250,12 +250,12 @@ struct WatchedObjectsTests {
     func events() {
         var watched = WatchedObjects()
         #expect(watched.version == nil)
-        watched.take(list: [object("a", version: 1)], version: "5")
-        #expect(watched.take(event: event("ADDED", object("b", version: 6))) == .changed)
-        #expect(watched.take(event: event("MODIFIED", object("a", version: 7))) == .changed)
-        #expect(watched.take(event: event("DELETED", object("b", version: 8))) == .changed)
+        watched.replace(by: [object("a", version: 1)], version: "5")
+        #expect(watched.apply(event: event("ADDED", object("b", version: 6))) == .changed)
+        #expect(watched.apply(event: event("MODIFIED", object("a", version: 7))) == .changed)
+        #expect(watched.apply(event: event("DELETED", object("b", version: 8))) == .changed)
         #expect(watched.version == "8" && watched.objects == ["a": object("a", version: 7)])
-        #expect(watched.take(event: event("BOOKMARK", object("", version: 20))) == .unchanged)
+        #expect(watched.apply(event: event("BOOKMARK", object("", version: 20))) == .unchanged)
         #expect(watched.version == "20")
     }
 
@@ -263,18 +263,18 @@ struct WatchedObjectsTests {
     func errors() {
         for event in [event("ERROR", .object([("code", .integer(410))])), .object([]), .null] {
             var watched = WatchedObjects()
-            watched.take(list: [], version: "1")
-            #expect(watched.take(event: event) == .list && watched.version == nil)
+            watched.replace(by: [], version: "1")
+            #expect(watched.apply(event: event) == .list && watched.version == nil)
         }
     }
 
     @Test("objects that a new list does not have are gone")
     func relist() {
         var watched = WatchedObjects()
-        watched.take(list: [object("a", version: 1)], version: "1")
+        watched.replace(by: [object("a", version: 1)], version: "1")
         watched.forget()
         #expect(watched.version == nil)
-        watched.take(list: [object("b", version: 2)], version: "2")
+        watched.replace(by: [object("b", version: 2)], version: "2")
         #expect(watched.objects.keys.sorted() == ["b"])
     }
 }

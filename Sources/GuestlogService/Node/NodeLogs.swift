@@ -71,7 +71,7 @@ final class NodeLogs: Sendable {
                     defer { events = [] }
                     return events
                 }
-            found.forEach { state.take($0, at: now) }
+            found.forEach { state.apply($0, at: now) }
             state.expire(at: now)
             let wanted = state.vms.flatMap(NodeSources.definitions)
             if wanted != published {

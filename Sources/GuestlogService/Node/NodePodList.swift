@@ -62,9 +62,9 @@ final class NodePodList: Sendable {
             problems.clear(Self.subject)
             let pods = objects.compactMap(LauncherPod.init)
             onChange(pods)
-            for pod in unlogged.take(pods) {
+            for pod in unlogged.apply(pods) {
                 if let devices = await devices(of: pod, client) {
-                    unlogged.take(devices, of: pod.uid)
+                    unlogged.apply(devices, of: pod.uid)
                 }
             }
             report(unlogged.reports, &reported)

@@ -71,9 +71,9 @@ final class PodFolderWatch {
             if event.isOverflow || isOfRoots && event.isFolderGone {
                 deadline = now
             } else if event.watch == podsWatch {
-                take(event, &changed, &events)
+                apply(event, &changed, &events)
             } else if event.watch == logsWatch {
-                takeLogs(event, &events)
+                applyLogs(event, &events)
             } else if let pod = podOfWatch[event.watch] {
                 changed.insert(pod)
             }
@@ -82,7 +82,7 @@ final class PodFolderWatch {
             events += scan(at: now, &changed)
         }
         for pod in changed where known.contains(pod) {
-            events.append(look(at: pod))
+            events.append(scan(pod: pod))
         }
         if isPolling {
             deadline = min(deadline ?? .max, now + Self.scanInterval)
@@ -90,7 +90,7 @@ final class PodFolderWatch {
         return events
     }
 
-    private func take(_ event: DirectoryWatch.Event, _ changed: inout Set<String>, _ events: inout [NodePods.Event]) {
+    private func apply(_ event: DirectoryWatch.Event, _ changed: inout Set<String>, _ events: inout [NodePods.Event]) {
         guard VMIdentity.canonicalUUID(event.name) == event.name else {
             return
         }
@@ -103,7 +103,7 @@ final class PodFolderWatch {
         }
     }
 
-    private func takeLogs(_ event: DirectoryWatch.Event, _ events: inout [NodePods.Event]) {
+    private func applyLogs(_ event: DirectoryWatch.Event, _ events: inout [NodePods.Event]) {
         guard let folder = PodLogFolder(name: event.name) else {
             return
         }
@@ -174,7 +174,7 @@ final class PodFolderWatch {
     // MARK: - One pod
 
     /// Looks for the volume of a pod. Unless it is complete, the lowest folder of it that exists is watched.
-    private func look(at pod: String) -> NodePods.Event {
+    private func scan(pod: String) -> NodePods.Event {
         forgetWatch(of: pod)
         let chain = folders.chain(of: pod)
         // A folder may be made between the attempt to open and to watch it.

@@ -39,9 +39,9 @@ public final class TokenRegister: Sendable {
         folder = store.root + "/access"
         fileSystem = store.fileSystem
         let path = folder + "/" + Self.file
-        let kept = Result { try Self.read(path, store.fileSystem) }
-        tokens = Mutex((try? kept.get()) ?? [])
-        damage = if case .failure(let error) = kept { error } else { nil }
+        let stored = Result { try Self.read(path, store.fileSystem) }
+        tokens = Mutex((try? stored.get()) ?? [])
+        damage = if case .failure(let error) = stored { error } else { nil }
     }
 
     /// A register without tokens, for a server whose routes everyone may use.
@@ -59,11 +59,11 @@ public final class TokenRegister: Sendable {
         guard let elements = (try? JSON(parsing: bytes))?["tokens"]?.elements else {
             throw Damaged(path: path)
         }
-        let kept = elements.compactMap { AccessToken(storedJSON: $0) }
-        guard kept.count == elements.count else {
+        let stored = elements.compactMap { AccessToken(storedJSON: $0) }
+        guard stored.count == elements.count else {
             throw Damaged(path: path)
         }
-        return kept
+        return stored
     }
 
     /// The caller that presents the token `text`; nil when the token is invalid at `now`. The time taken does not

@@ -85,8 +85,8 @@ public struct NodePods: Sendable {
         self.isStored = isStored
     }
 
-    /// Takes a change, at a monotonic time in microseconds.
-    public mutating func take(_ event: Event, at now: Int64) {
+    /// Applies a change, at a monotonic time in microseconds.
+    public mutating func apply(_ event: Event, at now: Int64) {
         switch event {
         case .folder(let pod, let instances, let created):
             change(pod, at: now) { entry in
@@ -108,7 +108,7 @@ public struct NodePods: Sendable {
             }
         case .pods(let pods):
             hasAnswer = true
-            takePods(pods, at: now)
+            applyPods(pods, at: now)
         }
         decideIdentities(at: now)
     }
@@ -117,7 +117,7 @@ public struct NodePods: Sendable {
         body(&entries[pod, default: Entry(firstSeen: now)])
     }
 
-    private mutating func takePods(_ pods: [LauncherPod], at now: Int64) {
+    private mutating func applyPods(_ pods: [LauncherPod], at now: Int64) {
         let known = Set(pods.map(\.uid))
         for (uid, entry) in entries where entry.pod != nil && !known.contains(uid) {
             entries[uid]?.pod = nil

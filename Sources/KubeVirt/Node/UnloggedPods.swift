@@ -12,8 +12,8 @@ public struct UnloggedPods: Sendable {
         self.clusterDefault = clusterDefault
     }
 
-    /// Takes the pods that there are; returns those whose VMs' settings are to be read.
-    public mutating func take(_ present: [LauncherPod]) -> [LauncherPod] {
+    /// Replaces the pods by those that there are; returns those whose VMs' settings are to be read.
+    public mutating func apply(_ present: [LauncherPod]) -> [LauncherPod] {
         let before = pods
         pods = [:]
         var unknown: [LauncherPod] = []
@@ -27,7 +27,7 @@ public struct UnloggedPods: Sendable {
     }
 
     /// The VM of the pod with that UID has `devices`.
-    public mutating func take(_ devices: SerialDevices, of uid: String) {
+    public mutating func apply(_ devices: SerialDevices, of uid: String) {
         pods[uid]?.logging = SerialLogging(devices, clusterDefault: clusterDefault)
     }
 
