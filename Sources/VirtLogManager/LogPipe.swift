@@ -130,10 +130,11 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     }
 
     /// Reads the present contents of the pipe and once more, which detects its end: a guest that prints faster than it
-    /// is read does not prolong this. While the ring has no room, only the `last` reader goes on: it drops the rest.
-    func drain(last: Bool = false) {
+    /// is read does not prolong this. What the ring has no room for is dropped and counted: a call of libvirtd's is
+    /// answered, and its message is added, after all output before it.
+    func drain() {
         var left = Int(gl_bytes_waiting(descriptor.raw))
-        while last || intake?.hasRoom == true, case let count = take(), count > 0, left > 0 {
+        while case let count = take(), count > 0, left > 0 {
             left -= count
         }
     }
@@ -152,15 +153,15 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         intake = nil
     }
 
-    /// Ends without a marker. When it `isPassedOn` the next process continues with the descriptor, which the caller
-    /// owns; else the contents of the pipe are read. Nil when the log has ended.
+    /// Ends without a marker. When it `isPassedOn` the next process continues with the descriptor, which stays open until
+    /// this one ends; else the contents of the pipe are read. Nil when the log has ended.
     func suspend(isPassedOn: Bool) -> Int32? {
         guard intake != nil else {
             return nil
         }
         if !isPassedOn {
             stopListening()
-            drain(last: true)
+            drain()
         }
         end()
         guard isPassedOn else {
