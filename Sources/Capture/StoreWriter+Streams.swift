@@ -16,7 +16,9 @@ extension StoreWriter {
             return
         }
         // A VM has the name under which one of its streams was opened last.
-        deferred.openings(underEarlierNamesOf: sink.key.vm).forEach { settle($0, at: now) }
+        for earlier in deferred.openings(underEarlierNamesOf: sink.key.vm) {
+            waitingForLocks { settle(earlier, at: now) }
+        }
         adopt(into: sink, at: now)
         if sink.writer == nil, !sink.gap.isOpen, sink.retryAt == nil {
             sink.beginSilence(at: now)
@@ -47,8 +49,15 @@ extension StoreWriter {
         release(sink)
     }
 
+    /// At the end: does all deferred work, and empties the rings between two items.
+    func doAllDeferred() {
+        while doDeferred(at: clock.monotonicMicroseconds(), early: true) {
+            _ = turn(at: clock.monotonicMicroseconds(), takesAll: false)
+        }
+    }
+
     /// Does the next item of deferred work if it is due, or `early`; returns whether it did.
-    func doDeferred(at now: Int64, early: Bool) -> Bool {
+    func doDeferred(at now: Int64, early: Bool = false) -> Bool {
         guard let due = deferred.due, early || due <= now, let item = deferred.takeFirst() else {
             return false
         }

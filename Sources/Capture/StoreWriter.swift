@@ -121,10 +121,11 @@ final class StoreWriter: @unchecked Sendable {
             }
         }
         waitsForLocks = true
+        doAllDeferred()
         let ends = rings.map(\.published)
         repeat {
             _ = turn(at: clock.monotonicMicroseconds(), takesAll: true)
-        } while deferred.due != nil || zip(scan, ends).contains { $0 < $1 }
+        } while zip(scan, ends).contains { $0 < $1 }
         endReplays(at: clock.monotonicMicroseconds())
     }
 
@@ -134,6 +135,7 @@ final class StoreWriter: @unchecked Sendable {
         waitsForLocks = true
         streams.sinks.forEach { $0.retryNow() }
         while turn(at: clock.monotonicMicroseconds(), takesAll: true) {}
+        doAllDeferred()
         endReplays(at: clock.monotonicMicroseconds())
         flushLossCounters(at: clock.monotonicMicroseconds())
         advanceTails()
@@ -152,7 +154,7 @@ final class StoreWriter: @unchecked Sendable {
         if takesAll {
             streams.allRecordSinks.forEach { commit($0, at: now) }
         }
-        didWork = doDeferred(at: now, early: takesAll) || didWork
+        didWork = doDeferred(at: now) || didWork
         decideAfterQuiet(at: now)
         retryFailing(at: now)
         closeIdlePairs(at: now)

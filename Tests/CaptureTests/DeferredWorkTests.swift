@@ -44,8 +44,11 @@ import Testing
         #expect(eventually { (0..<200).allSatisfy { Self.boots(of: Self.name($0), at: site) == [.powerOn] } })
     }
 
-    @Test("a machine that was switched on, said nothing and went off has both markers, in this order")
-    func whole() throws {
+    @Test(
+        "a machine that was switched on, said nothing and went off has both markers, in this order, and is closed",
+        arguments: [false, true]
+    )
+    func whole(isCommitted: Bool) throws {
         let site = try Site()
         try site.capture.awaitStore()
         site.fileSystem.set(.hanging)
@@ -55,25 +58,9 @@ import Testing
             intake.mark(.boot(.powerOn))
             intake.mark(.boot(.closed))
             intake.close()
-        }
-        site.fileSystem.set(.healthy)
-        #expect(eventually { Self.boots(of: Self.name(1), at: site) == [.powerOn, .closed] })
-        #expect(eventually { site.isClosed(Self.name(1)) })
-    }
-
-    @Test("a machine that was switched on and off silently is closed, also if its log is to be committed first")
-    func committed() throws {
-        let site = try Site()
-        try site.capture.awaitStore()
-        site.fileSystem.set(.hanging)
-        try Self.switchOn(0..<1, at: site)
-        try site.onShard { capture, shard in
-            let key = StreamKey(name: Self.name(1))
-            let intake = try capture.open(key, options: StreamOptions(rate: nil), on: shard)
-            intake.mark(.boot(.powerOn))
-            intake.mark(.boot(.closed))
-            intake.close()
-            capture.commit(key, on: shard) {}
+            if isCommitted {
+                capture.commit(key, on: shard) {}
+            }
         }
         site.fileSystem.set(.healthy)
         #expect(eventually { Self.boots(of: Self.name(1), at: site) == [.powerOn, .closed] })
