@@ -9,15 +9,22 @@ final class PlainFileSink {
     private let file: RotatingFileWriter
     private let stream: StreamKey
     /// The number of bytes that are missing in the file since its last problem began; nil without a problem.
-    private var missing: Int?
+    private(set) var missing: Int?
     /// The number of waiting entries that are in the file.
     private var written = 0
     /// The number of bytes of the next entries that an ended process has written.
     private var alreadyThere = 0
 
-    /// The plain file of `stream`. `closeReplaced` closes a descriptor on another thread.
-    init(_ file: StreamOptions.PlainFile, of stream: StreamKey, closeReplaced: @escaping (Int32) -> Void) {
+    /// The plain file of `stream`, in which bytes are `missing` if it has had a problem until now. `closeReplaced` closes
+    /// a descriptor on another thread.
+    init(
+        _ file: StreamOptions.PlainFile,
+        of stream: StreamKey,
+        missing: Int?,
+        closeReplaced: @escaping (Int32) -> Void
+    ) {
         self.stream = stream
+        self.missing = missing
         self.file = RotatingFileWriter(
             path: file.path,
             trustedFolder: file.trustedFolder,

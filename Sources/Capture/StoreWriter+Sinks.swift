@@ -60,7 +60,7 @@ extension StoreWriter: SinkOpening {
         if let problem = problems.clear(Problems.Subject(path, of: key.vm)) {
             diagnostics.log(
                 .notice,
-                "\(key): its plain file \(path) is written again; up to \(missing) bytes are missing in it, and are in the store; it was \(problem)"
+                "\(key): its plain file \(path) is written again; up to \(missing) bytes are missing in it; it was \(problem)"
             )
         }
     }

@@ -66,9 +66,10 @@ final class StreamSink: OpenStream {
 
     /// Sets new options for a stream that is opened again.
     func configure(_ options: StreamOptions) {
+        let missing = options.plainFile?.path == self.options.plainFile?.path ? plainFile?.missing : nil
         self.options = options
         plainFile = options.plainFile.map { [unowned opener, key] file in
-            PlainFileSink(file, of: key) { opener.closeLater($0) }
+            PlainFileSink(file, of: key, missing: missing) { opener.closeLater($0) }
         }
     }
 
