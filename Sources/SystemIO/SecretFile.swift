@@ -50,7 +50,11 @@ public enum SecretFile {
 
     /// The bearer token in a file: its bytes that a token can have, which are printable ASCII without spaces.
     public static func token(in path: String) throws(SystemError) -> String {
-        String(decoding: try contents(of: path).filter { $0 > 0x20 && $0 < 0x7f }, as: UTF8.self)
+        let token = try contents(of: path).filter { $0 > 0x20 && $0 < 0x7f }
+        guard !token.isEmpty else {
+            throw SystemError("read the token in", path, code: EINVAL, reason: "it is blank; write the token to it")
+        }
+        return String(decoding: token, as: UTF8.self)
     }
 
     private static func unreadable(_ path: String, code: Int32) -> SystemError {

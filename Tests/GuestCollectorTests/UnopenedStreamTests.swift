@@ -32,7 +32,7 @@ import TextFormats
         ends.forEach { $0.finish() }
         fileSystem.set(.healthy)
         var (stored, lost) = (0, 0)
-        let isComplete = try eventually {
+        let isComplete = try eventually(within: 600) {
             let text = try fixture.stored(.journal)
             stored = text.bytes.count { $0 == Lines.feed }
             lost = text.gaps.reduce(0) { $0 + Int($1.lines) }

@@ -36,6 +36,9 @@ import Testing
     @Test("a token has no spaces, and no bytes that a field of HTTP cannot have")
     func token() throws {
         #expect(try SecretFile.token(in: try file(" abc\u{e9}\r\ndef\u{7f}\n\n")) == "abcdef")
+        let blank = try file("  \n")
+        let error = #expect(throws: SystemError.self) { try SecretFile.token(in: blank) }
+        #expect(error?.description == "read the token in \(blank): it is blank; write the token to it")
     }
 
     @Test("symbolic links are followed, as in a mounted secret of Kubernetes")
