@@ -250,7 +250,7 @@ public final class CaptureService: Sendable {
         writer.removeRings()
     }
 
-    /// Releases the locks. A process that is being replaced holds them until its end.
+    /// Releases the locks. A process that is being replaced by its own program holds them until its end.
     private func release(mayWait: Bool) {
         guard mayWait else {
             return

@@ -35,7 +35,7 @@ struct DeferredWork {
         silent[vm.withoutAlias, default: []].filter { $0.key.vm != vm }
     }
 
-    /// When the next item is due, in monotonic microseconds; nil when there is none.
+    /// When the next item is due, in monotonic microseconds; nil without items.
     var due: Int64? { taken == items.count ? nil : next }
 
     /// The item that was taken is done.

@@ -119,7 +119,7 @@ final class InflightFolder {
         return left.rings
     }
 
-    /// An empty ring, for which a full file system has room too: it records for the next process that output was lost.
+    /// An empty ring, which fits into a full file system too: it records for the next process that output was lost.
     private var unrecordedPath: String { path + "/0-unrecorded.ring" }
 
     /// Adds `change` to the number of sources whose losses are recorded in no ring; negative when they were recorded.

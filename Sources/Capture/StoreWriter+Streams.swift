@@ -135,7 +135,7 @@ extension StoreWriter {
         for (number, ring) in rings.enumerated() {
             for slot in 0..<ring.slotsUsed where ring.hasUnwrittenMarkers(slot) {
                 if streams.sink(ring: number, slot: slot) == nil {
-                    // There was no room for the entry that opens it either.
+                    // The ring was too full for the entry that opens it.
                     open(slot, of: number, at: now)
                 }
                 if let sink = streams.sink(ring: number, slot: slot) {
