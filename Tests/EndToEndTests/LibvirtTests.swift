@@ -256,6 +256,7 @@ extension EndToEnd {
                 let before = lastNumber(host) ?? 0
                 #expect(eventually { lastNumber(host) ?? 0 > before + 250 })
                 let process = host.logProcess
+                try #require(process > 1)
                 #expect(kill(process, SIGKILL) == 0)
                 #expect(eventually { host.logProcess != process })
                 host.awaitLogDaemon()
