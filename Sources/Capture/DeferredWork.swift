@@ -8,7 +8,7 @@ struct DeferredWork {
     enum Item {
         /// An open stream without text is not in the store yet, and is created there.
         case opening(StreamSink)
-        /// A stream or VM was closed, and all of it is on disk: the VM in that folder is closed after the last.
+        /// All that was closed of a VM is on disk: the VM in that folder is closed, unless it is in use again.
         case closing(VMIdentity, directory: String)
     }
 
@@ -19,15 +19,26 @@ struct DeferredWork {
     private var items: [Item] = []
     /// The streams of `.opening` items, by VM without its alias.
     private var silent: [VMIdentity: [StreamSink]] = [:]
+    /// The folders of `.closing` items.
+    private var unused: Set<String> = []
     /// How many of `items` were taken.
     private var taken = 0
     private var next: Int64 = 0
 
+    /// Adds an item, unless it is the closing of a VM that is to be closed already: a VM whose stream is opened and closed
+    /// for each message has one item, however fast the messages come.
     mutating func add(_ item: Item) {
-        items.append(item)
-        if case .opening(let sink) = item {
-            silent[sink.key.vm.withoutAlias, default: []].append(sink)
+        switch item {
+        case .opening(let sink):
+            let vm = sink.key.vm.withoutAlias
+            silent[vm, default: []].removeAll { !$0.isSilent }
+            silent[vm, default: []].append(sink)
+        case .closing(_, let directory):
+            guard unused.insert(directory).inserted else {
+                return
+            }
         }
+        items.append(item)
     }
 
     /// The streams of `vm` that wait to be opened under a name that it had before.
@@ -52,7 +63,8 @@ struct DeferredWork {
                 items.removeFirst(taken)
                 taken = 0
             }
-            if case .opening(let sink) = item {
+            switch item {
+            case .opening(let sink):
                 let vm = sink.key.vm.withoutAlias
                 silent[vm]?.removeAll { $0 === sink }
                 silent[vm] = silent[vm]?.isEmpty == true ? nil : silent[vm]
@@ -60,6 +72,8 @@ struct DeferredWork {
                 guard sink.isSilent else {
                     continue
                 }
+            case .closing(_, let directory):
+                unused.remove(directory)
             }
             return item
         }

@@ -68,7 +68,7 @@ extension StoreWriter {
             writeUnrecorded(of: sink, at: now)
             release(sink)
         case .closing(let vm, let directory):
-            streams.noteOnDisk(vm, in: directory)
+            streams.closeUnused(vm, in: directory)
         }
         deferred.note(begin: begin, end: clock.monotonicMicroseconds())
         pulse.step()
@@ -114,7 +114,11 @@ extension StoreWriter {
     /// Tells `streams` when what was closed of a VM is on disk: the stream `id`, or all.
     func noteWhenOnDisk(_ id: StreamID?, of vm: VMIdentity, in directory: String) {
         sealer.whenOnDisk(id) { [weak self] in
-            self?.post { $0.deferred.add(.closing(vm, directory: directory)) }
+            self?.post { writer in
+                if writer.streams.noteOnDisk(in: directory) {
+                    writer.deferred.add(.closing(vm, directory: directory))
+                }
+            }
         }
     }
 

@@ -204,14 +204,21 @@ final class StreamTable: @unchecked Sendable {
         return directory
     }
 
-    /// Notes that what was closed of the VM in `directory` is on disk. After the last of it closes the VM, unless one of
-    /// its streams was opened since.
-    func noteOnDisk(_ vm: VMIdentity, in directory: String) {
+    /// Notes that a stream or VM that was closed in `directory` is on disk; returns whether all are.
+    func noteOnDisk(in directory: String) -> Bool {
         closing[directory, default: 1] -= 1
         guard closing[directory] == 0 else {
-            return
+            return false
         }
         closing[directory] = nil
+        return true
+    }
+
+    /// Closes the VM in `directory`, unless one of its streams was opened since, or closed and is not on disk yet.
+    func closeUnused(_ vm: VMIdentity, in directory: String) {
+        guard closing[directory] == nil else {
+            return
+        }
         if let open = ended.removeValue(forKey: directory) {
             close(open)
         } else if vms[vm.withoutAlias]?.vm.directory == directory, all(of: vm).isEmpty {
