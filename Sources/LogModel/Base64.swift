@@ -11,12 +11,12 @@ public enum Base64 {
         while at < bytes.count {
             let count = min(3, bytes.count - at)
             var group: UInt32 = 0
-            for place in 0..<3 {
-                group = group << 8 | (place < count ? UInt32(bytes[at + place]) : 0)
+            for index in 0..<3 {
+                group = group << 8 | (index < count ? UInt32(bytes[at + index]) : 0)
             }
-            for place in 0..<4 {
-                let isFilled = place <= count
-                out.append(isFilled ? digits[Int(group >> UInt32(18 - 6 * place)) & 63] : padding)
+            for index in 0..<4 {
+                let isFilled = index <= count
+                out.append(isFilled ? digits[Int(group >> UInt32(18 - 6 * index)) & 63] : padding)
             }
             at += 3
         }

@@ -28,8 +28,8 @@ extension UnsafeMutablePointer<UInt8> {
 }
 
 extension Array<UInt8> {
-    /// Appends what `body` writes at the place that it is given, and that it advances by at most `count` bytes; returns
-    /// its result.
+    /// Appends what `body` writes at the pointer that it is given, and that it advances by at most `count` bytes;
+    /// returns its result.
     @inlinable @inline(__always)
     public mutating func append<Result>(
         atMost count: Int,
@@ -40,9 +40,9 @@ extension Array<UInt8> {
         append(addingCapacity: Swift.max(count, 1)) { span in
             span.withUnsafeMutableBufferPointer { buffer, initialized in
                 let start = buffer.baseAddress! + initialized
-                var place = start
-                result = body(&place)
-                initialized += place - start
+                var pointer = start
+                result = body(&pointer)
+                initialized += pointer - start
             }
         }
         return result!

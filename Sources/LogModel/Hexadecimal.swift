@@ -4,9 +4,9 @@ extension Array where Element == UInt8 {
     /// Each byte as two lower-case hexadecimal digits.
     public var hexadecimal: String {
         String(unsafeUninitializedCapacity: 2 * count) { digits in
-            for (place, byte) in enumerated() {
-                digits[2 * place] = UInt8.digit(byte >> 4, from: UInt8(ascii: "a"))
-                digits[2 * place + 1] = UInt8.digit(byte & 15, from: UInt8(ascii: "a"))
+            for (index, byte) in enumerated() {
+                digits[2 * index] = UInt8.digit(byte >> 4, from: UInt8(ascii: "a"))
+                digits[2 * index + 1] = UInt8.digit(byte & 15, from: UInt8(ascii: "a"))
             }
             return 2 * count
         }

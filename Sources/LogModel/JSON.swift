@@ -67,15 +67,15 @@ public indirect enum JSON: Equatable, Sendable {
         case .string(let text): Self.append(text, to: &out)
         case .array(let elements):
             out.append(UInt8(ascii: "["))
-            for (place, element) in elements.enumerated() {
-                if place > 0 { out.append(UInt8(ascii: ",")) }
+            for (index, element) in elements.enumerated() {
+                if index > 0 { out.append(UInt8(ascii: ",")) }
                 element.append(to: &out)
             }
             out.append(UInt8(ascii: "]"))
         case .object(let members):
             out.append(UInt8(ascii: "{"))
-            for (place, member) in members.enumerated() {
-                if place > 0 { out.append(UInt8(ascii: ",")) }
+            for (index, member) in members.enumerated() {
+                if index > 0 { out.append(UInt8(ascii: ",")) }
                 Self.append(member.0, to: &out)
                 out.append(UInt8(ascii: ":"))
                 member.1.append(to: &out)

@@ -16,7 +16,7 @@ public struct JSONScanner {
     }
 
     public let bytes: UnsafeRawBufferPointer
-    /// The place of the next byte.
+    /// The offset of the next byte.
     public var at: Int
 
     public static let maximumDepth = 64
@@ -56,7 +56,7 @@ public struct JSONScanner {
         return true
     }
 
-    /// Skips the value that begins here; nil, at an undefined place, when it is malformed, cut off or too deep.
+    /// Skips the value that begins here; nil, with `at` undefined, when it is malformed, cut off or too deep.
     public mutating func skipValue(depth: Int = 0) -> Kind? {
         guard depth <= Self.maximumDepth, let byte = current else {
             return nil

@@ -21,27 +21,27 @@ public enum JSONText {
 
     // MARK: - To memory
 
-    /// Writes `bytes` as a JSON string at `place`, which it advances, and where there is space for `bound` bytes.
+    /// Writes `bytes` as a JSON string at `pointer`, which it advances, and where there is space for `bound` bytes.
     /// Returns whether some was not UTF-8.
     @discardableResult
-    public static func write(_ bytes: UnsafeRawBufferPointer, to place: inout UnsafeMutablePointer<UInt8>) -> Bool {
-        place.write(UInt8(ascii: "\""))
+    public static func write(_ bytes: UnsafeRawBufferPointer, to pointer: inout UnsafeMutablePointer<UInt8>) -> Bool {
+        pointer.write(UInt8(ascii: "\""))
         var isLossy = false
         var at = 0
         while at < bytes.count {
             let end = PlainText.end(in: bytes, from: at, orAt: UInt8(ascii: "\""))
-            place.write(UnsafeRawBufferPointer(rebasing: bytes[at..<end]))
+            pointer.write(UnsafeRawBufferPointer(rebasing: bytes[at..<end]))
             at = end
             if at < bytes.count {
-                isLossy = writeSpecial(bytes, &at, to: &place) || isLossy
+                isLossy = writeSpecial(bytes, &at, to: &pointer) || isLossy
             }
         }
-        place.write(UInt8(ascii: "\""))
+        pointer.write(UInt8(ascii: "\""))
         return isLossy
     }
 
     /// The same for `json`, which must be valid JSON.
-    public static func write(json: UnsafeRawBufferPointer, to place: inout UnsafeMutablePointer<UInt8>) {
+    public static func write(json: UnsafeRawBufferPointer, to pointer: inout UnsafeMutablePointer<UInt8>) {
         var at = 0
         var isInString = false
         while at < json.count {
@@ -49,18 +49,18 @@ public enum JSONText {
             switch byte {
             case UInt8(ascii: "\""):
                 isInString.toggle()
-                place.write(byte)
+                pointer.write(byte)
                 at += 1
             case UInt8(ascii: "\\") where at + 1 < json.count:
-                place.write(UnsafeRawBufferPointer(rebasing: json[at..<at + 2]))
+                pointer.write(UnsafeRawBufferPointer(rebasing: json[at..<at + 2]))
                 at += 2
             case 0x20 where !isInString, 0..<0x20 where !isInString:
                 at += 1
             case 0x20..<0x7f:
-                place.write(byte)
+                pointer.write(byte)
                 at += 1
             default:
-                _ = writeSpecial(json, &at, to: &place)
+                _ = writeSpecial(json, &at, to: &pointer)
             }
         }
     }
@@ -69,10 +69,10 @@ public enum JSONText {
     private static func writeSpecial(
         _ bytes: UnsafeRawBufferPointer,
         _ at: inout Int,
-        to place: inout UnsafeMutablePointer<UInt8>
+        to pointer: inout UnsafeMutablePointer<UInt8>
     ) -> Bool {
         if bytes[at] < 0x80 {
-            writeEscape(bytes[at], to: &place)
+            writeEscape(bytes[at], to: &pointer)
             at += 1
             return false
         }
@@ -83,15 +83,15 @@ public enum JSONText {
             let scalar = UTF8.decode(encoded)
             if scalar.isTerminalHazard {
                 for unit in UTF16.encode(scalar)! {
-                    writeUnit(unit, to: &place)
+                    writeUnit(unit, to: &pointer)
                 }
             } else {
-                place.write(UnsafeRawBufferPointer(rebasing: bytes[at..<at + encoded.count]))
+                pointer.write(UnsafeRawBufferPointer(rebasing: bytes[at..<at + encoded.count]))
             }
             at += encoded.count
             return false
         case .error(let length):
-            place.write("\u{fffd}")
+            pointer.write("\u{fffd}")
             at += max(1, length)
             return true
         case .emptyInput:
@@ -100,25 +100,25 @@ public enum JSONText {
         }
     }
 
-    private static func writeEscape(_ byte: UInt8, to place: inout UnsafeMutablePointer<UInt8>) {
+    private static func writeEscape(_ byte: UInt8, to pointer: inout UnsafeMutablePointer<UInt8>) {
         switch byte {
-        case 0x22, 0x5c: writeEscape(letter: byte, to: &place)
-        case 0x09: writeEscape(letter: UInt8(ascii: "t"), to: &place)
-        case 0x0a: writeEscape(letter: UInt8(ascii: "n"), to: &place)
-        case 0x0d: writeEscape(letter: UInt8(ascii: "r"), to: &place)
-        default: writeUnit(UInt16(byte), to: &place)
+        case 0x22, 0x5c: writeEscape(letter: byte, to: &pointer)
+        case 0x09: writeEscape(letter: UInt8(ascii: "t"), to: &pointer)
+        case 0x0a: writeEscape(letter: UInt8(ascii: "n"), to: &pointer)
+        case 0x0d: writeEscape(letter: UInt8(ascii: "r"), to: &pointer)
+        default: writeUnit(UInt16(byte), to: &pointer)
         }
     }
 
-    private static func writeEscape(letter: UInt8, to place: inout UnsafeMutablePointer<UInt8>) {
-        place.write(UInt8(ascii: "\\"))
-        place.write(letter)
+    private static func writeEscape(letter: UInt8, to pointer: inout UnsafeMutablePointer<UInt8>) {
+        pointer.write(UInt8(ascii: "\\"))
+        pointer.write(letter)
     }
 
-    private static func writeUnit(_ unit: UInt16, to place: inout UnsafeMutablePointer<UInt8>) {
-        writeEscape(letter: UInt8(ascii: "u"), to: &place)
+    private static func writeUnit(_ unit: UInt16, to pointer: inout UnsafeMutablePointer<UInt8>) {
+        writeEscape(letter: UInt8(ascii: "u"), to: &pointer)
         for shift in [12, 8, 4, 0] as [UInt16] {
-            place.write(UInt8.digit(UInt8(truncatingIfNeeded: unit >> shift) & 15, from: UInt8(ascii: "a")))
+            pointer.write(UInt8.digit(UInt8(truncatingIfNeeded: unit >> shift) & 15, from: UInt8(ascii: "a")))
         }
     }
 }

@@ -68,25 +68,25 @@ extension Timestamp {
     /// The text of a moment in nanoseconds since the Unix epoch, with nine decimals.
     public static func rfc3339(nanoseconds: Int64) -> String {
         String(unsafeUninitializedCapacity: rfc3339Length) { buffer in
-            guard var place = buffer.baseAddress else {
+            guard var pointer = buffer.baseAddress else {
                 return 0
             }
-            write(nanoseconds: nanoseconds, to: &place)
+            write(nanoseconds: nanoseconds, to: &pointer)
             return rfc3339Length
         }
     }
 
-    /// Writes that text at `place`, which it advances, and where there is space for `rfc3339Length` bytes: years
+    /// Writes that text at `pointer`, which it advances, and where there is space for `rfc3339Length` bytes: years
     /// before 1 and after 9999 do not occur in 64 bits of nanoseconds.
-    public static func write(nanoseconds: Int64, to place: inout UnsafeMutablePointer<UInt8>) {
+    public static func write(nanoseconds: Int64, to pointer: inout UnsafeMutablePointer<UInt8>) {
         func put(_ value: Int, digits: Int, then end: Unicode.Scalar) {
             var rest = value
             for position in (0..<digits).reversed() {
-                (place + position).initialize(to: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+                (pointer + position).initialize(to: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
                 rest /= 10
             }
-            (place + digits).initialize(to: UInt8(ascii: end))
-            place += digits + 1
+            (pointer + digits).initialize(to: UInt8(ascii: end))
+            pointer += digits + 1
         }
         let (quotient, remainder) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
         let (second, nano) = remainder < 0 ? (quotient - 1, remainder + 1_000_000_000) : (quotient, remainder)
@@ -113,8 +113,8 @@ extension Timestamp {
                 return nil
             }
             var value = 0
-            for place in at..<at + digits {
-                let digit = text[place] &- UInt8(ascii: "0")
+            for index in at..<at + digits {
+                let digit = text[index] &- UInt8(ascii: "0")
                 guard digit <= 9 else {
                     return nil
                 }

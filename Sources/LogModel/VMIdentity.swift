@@ -126,8 +126,8 @@ public struct VMIdentity: Hashable, Sendable {
             return nil
         }
         var canonical = ""
-        for (place, digit) in digits.enumerated() {
-            if [8, 12, 16, 20].contains(place) {
+        for (index, digit) in digits.enumerated() {
+            if [8, 12, 16, 20].contains(index) {
                 canonical.append("-")
             }
             canonical.append(digit)

@@ -130,8 +130,8 @@ public final class EventLoop: @unchecked Sendable {
         var events = [epoll_event](repeating: epoll_event(), count: Self.eventsPerTurn)
         while !stopping {
             let count = epoll_wait(epoll.raw, &events, Int32(Self.eventsPerTurn), timeout())
-            for place in 0..<max(0, Int(count)) {
-                dispatch(events[place])
+            for index in 0..<max(0, Int(count)) {
+                dispatch(events[index])
             }
             fireTimers()
             afterTurn?()
@@ -213,8 +213,8 @@ public final class EventLoop: @unchecked Sendable {
         timerSerial += 1
         let token = TimerToken(deadline: clock.monotonicMicroseconds() + microseconds, serial: timerSerial)
         // Sorted latest first, so that the next due timer is the last element.
-        let place = timers.partitioningIndex { Self.isDueBefore($0.token, token) }
-        timers.insert((token, job), at: place)
+        let index = timers.partitioningIndex { Self.isDueBefore($0.token, token) }
+        timers.insert((token, job), at: index)
         return token
     }
 

@@ -68,9 +68,9 @@ public enum PassedDescriptors {
         guard process == getpid() else {
             return []
         }
-        return (0..<max(0, count)).map { place in
-            let name = place < names.count && !names[place].isEmpty ? String(names[place]) : "unknown"
-            return (Int32(3 + place), name)
+        return (0..<max(0, count)).map { index in
+            let name = index < names.count && !names[index].isEmpty ? String(names[index]) : "unknown"
+            return (Int32(3 + index), name)
         }
     }
 

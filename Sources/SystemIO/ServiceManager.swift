@@ -48,10 +48,10 @@ public final class ServiceManager: Sendable {
         guard bytes.count < MemoryLayout.size(ofValue: target.sun_path) else {
             return false
         }
-        withUnsafeMutableBytes(of: &target.sun_path) { place in
-            place.copyBytes(from: bytes)
+        withUnsafeMutableBytes(of: &target.sun_path) { buffer in
+            buffer.copyBytes(from: bytes)
             if bytes.first == UInt8(ascii: "@") {
-                place[0] = 0
+                buffer[0] = 0
             }
         }
         let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)

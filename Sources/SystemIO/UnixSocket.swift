@@ -205,8 +205,8 @@ public enum UnixSocket {
 extension sockaddr_un {
     fileprivate mutating func fill(with path: String) {
         sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &sun_path) { place in
-            place.copyBytes(from: path.utf8)
+        withUnsafeMutableBytes(of: &sun_path) { buffer in
+            buffer.copyBytes(from: path.utf8)
         }
     }
 }

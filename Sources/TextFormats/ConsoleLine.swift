@@ -54,7 +54,7 @@ struct ConsoleLine {
         guard bytes.count - at >= count else {
             return false
         }
-        for place in 0..<count where bytes[at + place] != first[place] {
+        for index in 0..<count where bytes[at + index] != first[index] {
             return false
         }
         return true
@@ -210,45 +210,45 @@ struct ConsoleLine {
         }
     }
 
-    private func step(over byte: Unicode.Scalar, at place: inout Int) -> Bool {
-        guard place < bytes.count, bytes[place] == UInt8(ascii: byte) else {
+    private func step(over byte: Unicode.Scalar, at offset: inout Int) -> Bool {
+        guard offset < bytes.count, bytes[offset] == UInt8(ascii: byte) else {
             return false
         }
-        place += 1
+        offset += 1
         return true
     }
 
-    private func skipSpaces(at place: inout Int) {
-        while step(over: " ", at: &place) {}
+    private func skipSpaces(at offset: inout Int) {
+        while step(over: " ", at: &offset) {}
     }
 
-    /// The decimal fraction at `place`, of 1 to 9 digits, in millionths; `place` is advanced past it.
-    private func fraction(at place: inout Int) -> Int64? {
-        let start = place
-        guard let value = number(at: &place, digits: 1...9) else {
+    /// The decimal fraction at `offset`, of 1 to 9 digits, in millionths; `offset` is advanced past it.
+    private func fraction(at offset: inout Int) -> Int64? {
+        let start = offset
+        guard let value = number(at: &offset, digits: 1...9) else {
             return nil
         }
         var millionths = Int64(value)
-        for _ in place - start..<max(6, place - start) {
+        for _ in offset - start..<max(6, offset - start) {
             millionths *= 10
         }
-        for _ in 6..<max(6, place - start) {
+        for _ in 6..<max(6, offset - start) {
             millionths /= 10
         }
         return millionths
     }
 
-    /// The number at `place`, which is advanced past it; nil when the number of digits is not in the range.
-    private func number(at place: inout Int, digits: ClosedRange<Int>) -> Int? {
-        let start = place
+    /// The number at `offset`, which is advanced past it; nil when the number of digits is not in the range.
+    private func number(at offset: inout Int, digits: ClosedRange<Int>) -> Int? {
+        let start = offset
         var value = 0
-        while place < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[place]) {
-            guard place - start < digits.upperBound else {
+        while offset < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[offset]) {
+            guard offset - start < digits.upperBound else {
                 return nil
             }
-            value = value * 10 + Int(bytes[place] - UInt8(ascii: "0"))
-            place += 1
+            value = value * 10 + Int(bytes[offset] - UInt8(ascii: "0"))
+            offset += 1
         }
-        return digits.contains(place - start) ? value : nil
+        return digits.contains(offset - start) ? value : nil
     }
 }

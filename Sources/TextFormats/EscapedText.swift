@@ -12,8 +12,8 @@ enum EscapedText {
     static func append(codePoint: UInt32, to out: inout [UInt8]) {
         out.append(contentsOf: [Byte.backslash, UInt8(ascii: "u"), UInt8(ascii: "{")])
         let digits = max(1, (32 - codePoint.leadingZeroBitCount + 3) / 4)
-        for place in (0..<digits).reversed() {
-            out.append(digit(UInt8(truncatingIfNeeded: codePoint >> UInt32(4 * place)) & 15))
+        for index in (0..<digits).reversed() {
+            out.append(digit(UInt8(truncatingIfNeeded: codePoint >> UInt32(4 * index)) & 15))
         }
         out.append(UInt8(ascii: "}"))
     }

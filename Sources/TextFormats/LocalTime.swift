@@ -155,8 +155,8 @@ public struct LocalTimeWriter: Sendable {
         let start = out.count
         var rest = value
         out.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: digits))
-        for place in (start..<start + digits).reversed() {
-            out[place] += UInt8(rest % 10)
+        for index in (start..<start + digits).reversed() {
+            out[index] += UInt8(rest % 10)
             rest /= 10
         }
     }

@@ -228,17 +228,17 @@ extension ConsoleLine {
     /// Skips a logger's prefix up to the kernel's stamp, or up to `(XEN) ` before it, and returns it.
     mutating func takeLogger() -> LoggerPrefix? {
         let text = UnsafeRawBufferPointer(rebasing: rest.prefix(LoggerPrefix.longest + KernelStamp.longest))
-        guard var place = KernelStamp.first(in: text), place > 0 else {
+        guard var end = KernelStamp.first(in: text), end > 0 else {
             return nil
         }
-        place = LoggerPrefix.withoutPriority(UnsafeRawBufferPointer(rebasing: text[..<place]))
-        guard let prefix = LoggerPrefix(UnsafeRawBufferPointer(rebasing: text[..<place])) else {
+        end = LoggerPrefix.withoutPriority(UnsafeRawBufferPointer(rebasing: text[..<end]))
+        guard let prefix = LoggerPrefix(UnsafeRawBufferPointer(rebasing: text[..<end])) else {
             return nil
         }
-        if text[..<place].suffix(6).elementsEqual("(XEN) ".utf8) {
-            place -= 6
+        if text[..<end].suffix(6).elementsEqual("(XEN) ".utf8) {
+            end -= 6
         }
-        advance(by: place)
+        advance(by: end)
         return prefix
     }
 

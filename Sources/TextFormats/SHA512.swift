@@ -27,27 +27,27 @@ public enum SHA512 {
 
     private static func compress(_ block: ArraySlice<UInt8>, into state: inout [UInt64]) {
         var words = [UInt64](repeating: 0, count: 80)
-        for place in 0..<16 {
-            let start = block.startIndex + place * 8
-            words[place] = block[start..<start + 8].bigEndian
+        for index in 0..<16 {
+            let start = block.startIndex + index * 8
+            words[index] = block[start..<start + 8].bigEndian
         }
-        for place in 16..<80 {
-            let (a, b) = (words[place - 15], words[place - 2])
+        for index in 16..<80 {
+            let (a, b) = (words[index - 15], words[index - 2])
             let first = rotated(a, 1) ^ rotated(a, 8) ^ (a >> 7)
             let second = rotated(b, 19) ^ rotated(b, 61) ^ (b >> 6)
-            words[place] = words[place - 16] &+ first &+ words[place - 7] &+ second
+            words[index] = words[index - 16] &+ first &+ words[index - 7] &+ second
         }
         var v = state
-        for place in 0..<80 {
+        for index in 0..<80 {
             let sum1 = rotated(v[4], 14) ^ rotated(v[4], 18) ^ rotated(v[4], 41)
             let choice = (v[4] & v[5]) ^ (~v[4] & v[6])
-            let first = v[7] &+ sum1 &+ choice &+ constants[place] &+ words[place]
+            let first = v[7] &+ sum1 &+ choice &+ constants[index] &+ words[index]
             let sum0 = rotated(v[0], 28) ^ rotated(v[0], 34) ^ rotated(v[0], 39)
             let majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2])
             v = [first &+ sum0 &+ majority, v[0], v[1], v[2], v[3] &+ first, v[4], v[5], v[6]]
         }
-        for place in 0..<8 {
-            state[place] &+= v[place]
+        for index in 0..<8 {
+            state[index] &+= v[index]
         }
     }
 
@@ -94,24 +94,24 @@ public enum SHA512 {
 
         func multiplied(by other: Wide) -> Wide {
             var product = [UInt64](repeating: 0, count: words.count + other.words.count)
-            for (place, word) in words.enumerated() {
+            for (index, word) in words.enumerated() {
                 var carry: UInt64 = 0
                 for (offset, factor) in other.words.enumerated() {
                     let (high, low) = word.multipliedFullWidth(by: factor)
-                    let (first, carried) = product[place + offset].addingReportingOverflow(low)
+                    let (first, carried) = product[index + offset].addingReportingOverflow(low)
                     let (sum, again) = first.addingReportingOverflow(carry)
-                    product[place + offset] = sum
+                    product[index + offset] = sum
                     carry = high &+ (carried ? 1 : 0) &+ (again ? 1 : 0)
                 }
-                product[place + other.words.count] &+= carry
+                product[index + other.words.count] &+= carry
             }
             return Wide(words: product)
         }
 
         func isAtMost(_ other: Wide) -> Bool {
-            for place in (0..<max(words.count, other.words.count)).reversed() {
-                let own = place < words.count ? words[place] : 0
-                let theirs = place < other.words.count ? other.words[place] : 0
+            for index in (0..<max(words.count, other.words.count)).reversed() {
+                let own = index < words.count ? words[index] : 0
+                let theirs = index < other.words.count ? other.words[index] : 0
                 if own != theirs {
                     return own < theirs
                 }

@@ -18,9 +18,9 @@ public enum ShellPrompt {
 
     /// Whether `text` has the end of a prompt, one of `ends` and a blank, and text after it that is not the kernel's.
     private static func hasPrompt(of ends: String, with text: [UInt8]) -> Bool {
-        text.indices.dropLast(2).contains { place in
-            ends.utf8.contains(text[place]) && text[place + 1] == UInt8(ascii: " ") && text[place + 2] > 0x20
-                && text[(place + 2)...].withUnsafeBytes { BootLine($0).stamp == nil }
+        text.indices.dropLast(2).contains { index in
+            ends.utf8.contains(text[index]) && text[index + 1] == UInt8(ascii: " ") && text[index + 2] > 0x20
+                && text[(index + 2)...].withUnsafeBytes { BootLine($0).stamp == nil }
         }
     }
 
@@ -38,8 +38,8 @@ public enum ShellPrompt {
         if text.ends(with: "login: ") || text.ends(with: "Password: ") {
             return .login
         }
-        let isCommand = text.indices.dropLast().contains { place in
-            "#$".utf8.contains(text[place]) && text[place + 1] == UInt8(ascii: " ")
+        let isCommand = text.indices.dropLast().contains { index in
+            "#$".utf8.contains(text[index]) && text[index + 1] == UInt8(ascii: " ")
         }
         return isCommand || text.ends(with: "crash> ") ? .command : nil
     }

@@ -39,12 +39,12 @@ public struct StructuredRecord: Equatable, Sendable {
     /// object with two members of one name in different ways, or not at all.
     public init(joining all: some Sequence<Field>) {
         fields = []
-        var places: [[UInt8]: Int] = [:]
+        var indexes: [[UInt8]: Int] = [:]
         for field in all {
-            if let place = places[field.name] {
-                fields[place].values += field.values
+            if let index = indexes[field.name] {
+                fields[index].values += field.values
             } else {
-                places[field.name] = fields.count
+                indexes[field.name] = fields.count
                 fields.append(field)
             }
         }
@@ -145,8 +145,8 @@ public struct StructuredRecord: Equatable, Sendable {
             return
         }
         out.append(UInt8(ascii: "["))
-        for (place, value) in values.enumerated() {
-            if place > 0 {
+        for (index, value) in values.enumerated() {
+            if index > 0 {
                 out.append(UInt8(ascii: ","))
             }
             append(value: value, to: &out)

@@ -62,8 +62,8 @@ struct WrittenDate {
         "december",
     ]
 
-    /// The place of `word` among `names`, of which it is the first three letters or all.
-    private static func place(of word: String, in names: [String]) -> Int? {
+    /// The index of `word` among `names`, of which it is the first three letters or all.
+    private static func index(of word: String, in names: [String]) -> Int? {
         let word = word.lowercased()
         return names.firstIndex { $0 == word || $0.prefix(3) == word }
     }
@@ -88,10 +88,10 @@ struct WrittenDate {
 
     /// Takes a part made of letters.
     private mutating func takeName(_ part: String) -> Bool {
-        if let weekday = Self.place(of: part.hasSuffix(",") ? String(part.dropLast()) : part, in: Self.weekdays) {
+        if let weekday = Self.index(of: part.hasSuffix(",") ? String(part.dropLast()) : part, in: Self.weekdays) {
             return set(\.weekday, weekday)
         }
-        if let month = Self.place(of: part, in: Self.months) {
+        if let month = Self.index(of: part, in: Self.months) {
             return set(\.month, month + 1)
         }
         if let days = Self.daysFromToday(part) {
@@ -167,7 +167,7 @@ struct WrittenDate {
     /// Takes `20/Nov/2026`.
     private mutating func takeDateOfWebServer(_ scanner: inout WordScanner) -> Bool {
         guard let day = scanner.takeNumber(digits: 2), scanner.take("/"),
-            let month = Self.place(of: scanner.takeLetters(), in: Self.months), scanner.take("/"),
+            let month = Self.index(of: scanner.takeLetters(), in: Self.months), scanner.take("/"),
             let year = scanner.takeNumber(digits: 4)
         else {
             return false

@@ -26,8 +26,8 @@ public enum WrittenTimestamp {
             return nil
         }
         var value: Int64 = 0
-        for place in 0..<19 {
-            let digit = place < whole.count ? whole[place] : decimals.dropFirst(place - whole.count).first ?? 0x30
+        for index in 0..<19 {
+            let digit = index < whole.count ? whole[index] : decimals.dropFirst(index - whole.count).first ?? 0x30
             let (tens, isTooLarge) = value.multipliedReportingOverflow(by: 10)
             guard !isTooLarge, tens <= .max - 9 else {
                 return nil

@@ -52,8 +52,8 @@ public final class StoredFile {
         var done = 0
         while done < buffer.count {
             let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-            let place = offset + done
-            let count = try named { () throws(SystemError) in try fileSystem.read(file, at: place, into: rest) }
+            let nextOffset = offset + done
+            let count = try named { () throws(SystemError) in try fileSystem.read(file, at: nextOffset, into: rest) }
             if count == 0 {
                 break
             }
@@ -81,8 +81,8 @@ public final class StoredFile {
         var done = 0
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-            let place = offset + done
-            done += try named { () throws(SystemError) in try fileSystem.write(file, at: place, rest) }
+            let nextOffset = offset + done
+            done += try named { () throws(SystemError) in try fileSystem.write(file, at: nextOffset, rest) }
         }
     }
 

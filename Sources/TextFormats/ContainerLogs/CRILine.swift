@@ -7,7 +7,7 @@ import LogModel
 public struct CRILine: Sendable {
     /// When the text was received, in nanoseconds since the Unix epoch.
     public var time: Int64
-    /// Places in the line.
+    /// Ranges of the line.
     public var stream: Range<Int>
     public var tag: Range<Int>
     public var text: Range<Int>
@@ -48,10 +48,10 @@ public struct CRILine: Sendable {
     /// Adds the line's parts as fields of `record`, whose buffer contains the line at `base`.
     public func append(to record: inout RecordBuffer, at base: Int) {
         record.time = time
-        func place(_ range: Range<Int>) -> Range<Int> { base + range.lowerBound..<base + range.upperBound }
+        func shifted(_ range: Range<Int>) -> Range<Int> { base + range.lowerBound..<base + range.upperBound }
         for (name, value) in [("stream", stream), ("logtag", tag), ("message", text)] {
             let name = record.store(name.utf8)
-            record.fields.append(RecordBuffer.Field(name: name, value: place(value), form: .text))
+            record.fields.append(RecordBuffer.Field(name: name, value: shifted(value), form: .text))
         }
     }
 }

@@ -35,10 +35,10 @@ public struct ContainerParts: Sendable {
         isPartial: Bool,
         at start: UInt64
     ) -> Joined? {
-        let place = isError ? 1 : 0
+        let index = isError ? 1 : 0
         // Taken, so that its text is not copied when it grows.
         var line =
-            open[place].take()
+            open[index].take()
             ?? Joined(time: time, isError: isError, text: [], isTruncated: false, isWhole: false, start: start)
         let space = Self.limit - line.text.count
         if space > 0 {
@@ -46,7 +46,7 @@ public struct ContainerParts: Sendable {
         }
         line.isTruncated = line.isTruncated || text.count > space
         line.isWhole = !isPartial
-        open[place] = isPartial ? line : nil
+        open[index] = isPartial ? line : nil
         return isPartial ? nil : line
     }
 

@@ -57,7 +57,7 @@ public struct DockerLocalEntry: Sendable {
 
     // MARK: - Cutting
 
-    /// The entry that begins at `start` of a log: the place of its message; nil when none does, or it is not complete.
+    /// The entry that begins at `start` of a log: the range of its message; nil when none does, or it is not complete.
     public static func message(in log: UnsafeRawBufferPointer, at start: Int) -> Range<Int>? {
         guard let size = size(in: log, at: start) else {
             return nil
@@ -77,24 +77,24 @@ public struct DockerLocalEntry: Sendable {
         return size(in: log, at: start).map { start + 2 * sizeLength + $0 > log.count } ?? false
     }
 
-    /// The next place after `start` at which a complete entry begins.
+    /// The next offset after `start` at which a complete entry begins.
     public static func nextStart(in log: UnsafeRawBufferPointer, after start: Int) -> Int? {
-        var place = start + 1
-        while place + 2 * sizeLength < log.count {
-            if let found = message(in: log, at: place), Self(UnsafeRawBufferPointer(rebasing: log[found])) != nil {
-                return place
+        var offset = start + 1
+        while offset + 2 * sizeLength < log.count {
+            if let found = message(in: log, at: offset), Self(UnsafeRawBufferPointer(rebasing: log[found])) != nil {
+                return offset
             }
-            place += 1
+            offset += 1
         }
         return nil
     }
 
-    /// The size at `place`; nil when it is that of no message.
-    private static func size(in log: UnsafeRawBufferPointer, at place: Int) -> Int? {
-        guard place >= 0, log.count - place >= sizeLength else {
+    /// The size at `offset`; nil when it is that of no message.
+    private static func size(in log: UnsafeRawBufferPointer, at offset: Int) -> Int? {
+        guard offset >= 0, log.count - offset >= sizeLength else {
             return nil
         }
-        let size = Int(log[place..<place + sizeLength].bigEndian)
+        let size = Int(log[offset..<offset + sizeLength].bigEndian)
         return (1...messageLimit).contains(size) ? size : nil
     }
 }

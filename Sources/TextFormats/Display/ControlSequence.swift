@@ -103,8 +103,8 @@ struct ControlSequence: Equatable {
     /// CAN and SUB end a sequence, which then does nothing.
     private static func isCancel(_ byte: UInt8) -> Bool { byte == 0x18 || byte == 0x1a }
 
-    private static func cancelled(at place: Int) -> Result {
-        .sequence(ControlSequence(end: place + 1, effect: .none))
+    private static func cancelled(at offset: Int) -> Result {
+        .sequence(ControlSequence(end: offset + 1, effect: .none))
     }
 
     /// The Linux console's sequences of its palette, `ESC ] R` and `ESC ] P` with seven hexadecimal digits
@@ -273,17 +273,17 @@ struct ControlSequence: Equatable {
 
         /// The number at `index`, at most 9999; nil when it is omitted.
         subscript(index: Int) -> Int? {
-            var place = isPrivate ? 1 : 0
+            var offset = isPrivate ? 1 : 0
             for _ in 0..<index {
-                guard let separator = bytes[place...].firstIndex(of: UInt8(ascii: ";")) else {
+                guard let separator = bytes[offset...].firstIndex(of: UInt8(ascii: ";")) else {
                     return nil
                 }
-                place = separator + 1
+                offset = separator + 1
             }
             var value: Int?
-            while place < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[place]) {
-                value = min(9999, (value ?? 0) * 10 + Int(bytes[place] - UInt8(ascii: "0")))
-                place += 1
+            while offset < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[offset]) {
+                value = min(9999, (value ?? 0) * 10 + Int(bytes[offset] - UInt8(ascii: "0")))
+                offset += 1
             }
             return value
         }

@@ -11,9 +11,9 @@ public struct DisplayedLineCutter {
 
     /// A line in a text.
     public struct Cut: Equatable, Sendable {
-        /// The place after its last byte.
+        /// The offset after its last byte.
         public var end: Int
-        /// The place where its last painting begins: after the last CR that returned over text, else its beginning.
+        /// The offset where its last painting begins: after the last CR that returned over text, else its beginning.
         public var painted: Int
         /// Whether a terminal shows it as it is stored.
         public var isPlain: Bool
@@ -61,7 +61,7 @@ public struct DisplayedLineCutter {
         return window.count > limit ? Cut(end: start + limit, painted: start, isPlain: true, endsRow: false) : nil
     }
 
-    /// The first place at or after `start` of a byte for which a terminal does not show the text as it is stored; the
+    /// The first offset at or after `start` of a byte for which a terminal does not show the text as it is stored; the
     /// end of the text when there is none.
     public mutating func nextControl(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
         plain.nextControl(in: text, from: start)

@@ -5,7 +5,7 @@
 /// four columns or more before the point.
 public enum KernelStamp {
     public enum Match: Equatable {
-        /// A stamp, and the place after its bracket.
+        /// A stamp, and the offset after its bracket.
         case stamp(end: Int)
         case none
         /// The bytes end before it is certain.

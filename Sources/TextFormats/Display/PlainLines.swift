@@ -8,9 +8,9 @@ import CBytes
 
 /// Tells which lines of a text a terminal shows as they are stored: nearly all of them.
 ///
-/// Remembers the next place that needs a closer look, so that a text is searched once, however many lines it has.
+/// Remembers the next offset that needs a closer look, so that a text is searched once, however many lines it has.
 public struct PlainLines {
-    /// No control byte is in the text between the last asked place and this one.
+    /// No control byte is in the text between the last asked offset and this one.
     private var control = 0
     /// No kernel time stamp either.
     private var stamp = 0
@@ -40,10 +40,10 @@ public struct PlainLines {
         return stamp
     }
 
-    /// Whether a stamp may begin at `place`.
-    func hasStamp(at place: Int, in text: UnsafeRawBufferPointer) -> Bool {
-        place < text.count && (text[place] == UInt8(ascii: "[") || text[place] == UInt8(ascii: "<"))
-            && KernelStamp.match(text, at: place) != .none
+    /// Whether a stamp may begin at `offset`.
+    func hasStamp(at offset: Int, in text: UnsafeRawBufferPointer) -> Bool {
+        offset < text.count && (text[offset] == UInt8(ascii: "[") || text[offset] == UInt8(ascii: "<"))
+            && KernelStamp.match(text, at: offset) != .none
     }
 
     private static func firstStamp(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
@@ -52,12 +52,12 @@ public struct PlainLines {
         }
         var at = start
         while at < text.count, let hit = memchr(base + at, Int32(UInt8(ascii: "[")), text.count - at) {
-            let place = UnsafeRawPointer(hit) - base
+            let offset = UnsafeRawPointer(hit) - base
             // Most stamps begin a line.
-            if text[max(place - 1, 0)] != Byte.feed, KernelStamp.match(text, at: place) != .none {
-                return place
+            if text[max(offset - 1, 0)] != Byte.feed, KernelStamp.match(text, at: offset) != .none {
+                return offset
             }
-            at = place + 1
+            at = offset + 1
         }
         return .max
     }

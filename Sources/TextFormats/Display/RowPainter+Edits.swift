@@ -53,8 +53,8 @@ extension RowPainter {
             return
         }
         overwritten += cells[range].count(where: isVisible)
-        for place in range {
-            cells[place] = .empty
+        for index in range {
+            cells[index] = .empty
         }
         repairHalves(at: range.lowerBound)
         repairHalves(at: range.upperBound)

@@ -103,15 +103,15 @@ struct RowPainter {
         }
     }
 
-    /// Whether the CR at `at` goes to the beginning of the row below, where the line goes on: line editors print a blank
-    /// behind a row that is full, so that the terminal wraps, and CR. Consoles have 80 columns.
-    private func isWrap(_ bytes: UnsafeRawBufferPointer, at place: Int) -> Bool {
+    /// Whether the CR at `offset` goes to the beginning of the row below, where the line goes on: line editors print a
+    /// blank behind a row that is full, so that the terminal wraps, and CR. Consoles have 80 columns.
+    private func isWrap(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Bool {
         guard column > Self.consoleWidth, column % Self.consoleWidth == 1, cells.count == column, !row.isAway,
-            place + 1 < bytes.count, bytes[place - 1] == UInt8(ascii: " ")
+            offset + 1 < bytes.count, bytes[offset - 1] == UInt8(ascii: " ")
         else {
             return false
         }
-        return bytes[place + 1] >= 0x20 && bytes[place + 1] != Byte.delete
+        return bytes[offset + 1] >= 0x20 && bytes[offset + 1] != Byte.delete
     }
 
     /// Appends the row, without blanks at its end that nothing has painted, and then what was painted in other rows, if the
@@ -157,10 +157,10 @@ struct RowPainter {
             characters.append(contentsOf: text)
         }
         if column > 0, UTF8Shape.isCombining(text), column <= cells.count, !row.isAway {
-            let place = cells[column - 1].half == .right ? column - 2 : column - 1
-            let before = cells[place].text
+            let index = cells[column - 1].half == .right ? column - 2 : column - 1
+            let before = cells[index].text
             if before.upperBound == start, !before.isEmpty, before.count < Self.longestCell {
-                cells[place].text = before.lowerBound..<characters.count
+                cells[index].text = before.lowerBound..<characters.count
                 return
             }
         }
@@ -210,16 +210,16 @@ struct RowPainter {
         isVisible(cell) && !characters[cell.text].elementsEqual(characters[text])
     }
 
-    /// Blanks the half of a wide character whose other half, on the other side of `place`, is gone.
-    mutating func repairHalves(at place: Int) {
-        if place < cells.count, cells[place].half == .right, place == 0 || cells[place - 1].half != .left {
-            cells[place] = .empty
+    /// Blanks the half of a wide character whose other half, on the other side of `index`, is gone.
+    mutating func repairHalves(at index: Int) {
+        if index < cells.count, cells[index].half == .right, index == 0 || cells[index - 1].half != .left {
+            cells[index] = .empty
         }
-        if place > 0, place <= cells.count, cells[place - 1].half == .left,
-            place == cells.count || cells[place].half != .right
+        if index > 0, index <= cells.count, cells[index - 1].half == .left,
+            index == cells.count || cells[index].half != .right
         {
             overwritten += 1
-            cells[place - 1] = .empty
+            cells[index - 1] = .empty
         }
     }
 

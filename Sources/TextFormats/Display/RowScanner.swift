@@ -7,7 +7,7 @@
 /// painted elsewhere and the cursor, which was saved in the row, is restored: a clock in a corner while a user types.
 /// The bytes may be added to between two scans: the result does not depend on where they were divided.
 struct RowScanner: Sendable {
-    /// The place up to which the bytes were scanned.
+    /// The offset up to which the bytes were scanned.
     private var at = 0
     private var cursor = CursorRow()
     /// Where the cursor left the row; the line ends there if anything visible follows and the cursor does not return.
@@ -19,7 +19,7 @@ struct RowScanner: Sendable {
     private var hasPaintedElsewhere = false
     /// A CR after something visible: what is painted next overwrites it.
     private var isReturned = false
-    /// The place of the first byte that was painted after the last CR that returned over text; 0 when there is none.
+    /// The offset of the first byte that was painted after the last CR that returned over text; 0 when there is none.
     private(set) var repaint = 0
 
     /// The bytes that may be painted elsewhere before the cursor returns: a status line.
@@ -39,8 +39,8 @@ struct RowScanner: Sendable {
     /// row begins with letters.
     func carriedSets(to end: Int) -> CharacterSets? { end == departure ? departureSets : nil }
 
-    /// The place after the line's last byte; nil when the line may continue after `bytes`, which begin at its first byte
-    /// and may have more than one line.
+    /// The offset after the line's last byte; nil when the line may continue after `bytes`, which begin at its first
+    /// byte and may have more than one line.
     mutating func end(in bytes: UnsafeRawBufferPointer) -> Int? {
         while at < bytes.count {
             switch bytes[at] {
@@ -118,7 +118,7 @@ struct RowScanner: Sendable {
         return at
     }
 
-    /// A stamp at the present place, unless a logger's prefix precedes it.
+    /// A stamp at the present offset, unless a logger's prefix precedes it.
     private func stamp(in bytes: UnsafeRawBufferPointer) -> KernelStamp.Match {
         let match = KernelStamp.match(bytes, at: at)
         guard match != .none, cursor.hasText, departure == nil else {

@@ -7,7 +7,7 @@ import LogModel
 /// `\xNN` and `\NNN` are bytes, not characters. A half of a surrogate pair is U+FFFD. A backslash before anything else
 /// stays.
 public enum GoEscape {
-    /// Decodes `text` to the end of the record's buffer; returns the place of the result.
+    /// Decodes `text` to the end of the record's buffer; returns the range of the result.
     static func decode(_ text: UnsafeRawBufferPointer, into record: inout RecordBuffer) -> Range<Int> {
         record.store(atMost: text.count) { decode(text, to: &$0) }
     }
@@ -18,33 +18,33 @@ public enum GoEscape {
             guard let start = buffer.baseAddress else {
                 return
             }
-            var place = start
-            decode(text, to: &place)
-            count = place - start
+            var pointer = start
+            decode(text, to: &pointer)
+            count = pointer - start
         }
     }
 
-    /// Writes the decoded text, which is not longer than `text`, at `place`, and advances that.
-    private static func decode(_ text: UnsafeRawBufferPointer, to place: inout UnsafeMutablePointer<UInt8>) {
+    /// Writes the decoded text, which is not longer than `text`, at `pointer`, and advances that.
+    private static func decode(_ text: UnsafeRawBufferPointer, to pointer: inout UnsafeMutablePointer<UInt8>) {
         let backslash = UInt8(ascii: "\\")
         var at = 0
         while let escape = text.firstOffset(of: backslash, from: at) {
-            place.write(UnsafeRawBufferPointer(rebasing: text[at..<escape]))
+            pointer.write(UnsafeRawBufferPointer(rebasing: text[at..<escape]))
             at = escape + 1
             if at < text.count, let byte = simple(text[at]) {
-                place.write(byte)
+                pointer.write(byte)
                 at += 1
             } else if let (byte, count) = numeric(text, from: at) {
-                place.write(byte)
+                pointer.write(byte)
                 at += count
             } else if at < text.count, let (scalar, count) = scalar(text, from: at) {
-                UTF8.encode(scalar)?.forEach { place.write($0) }
+                UTF8.encode(scalar)?.forEach { pointer.write($0) }
                 at += count
             } else {
-                place.write(backslash)
+                pointer.write(backslash)
             }
         }
-        place.write(UnsafeRawBufferPointer(rebasing: text[at...]))
+        pointer.write(UnsafeRawBufferPointer(rebasing: text[at...]))
     }
 
     private static func simple(_ letter: UInt8) -> UInt8? {

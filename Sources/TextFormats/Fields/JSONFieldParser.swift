@@ -14,8 +14,9 @@ public struct JSONFieldParser {
     /// joined with it; otherwise such an object is one literal. Arrays are literals, and so is an object whose joined
     /// names would be much longer than its text.
     ///
-    /// Returns the place after the object. When it is malformed or cut off, the members before the fault are kept, what
-    /// follows is kept in `GUESTLOG_UNPARSED`, and the end of the line is returned; nil when there is no object at all.
+    /// Returns the offset after the object. When it is malformed or cut off, the members before the fault are kept,
+    /// what follows is kept in `GUESTLOG_UNPARSED`, and the end of the line is returned; nil when there is no object at
+    /// all.
     public static func parse(
         _ line: UnsafeRawBufferPointer,
         from start: Int = 0,
@@ -41,7 +42,7 @@ public struct JSONFieldParser {
         return parser.scanner.at
     }
 
-    /// The members of the object here; `prefix` is the place of the names before them in the buffer. `safe` follows the
+    /// The members of the object here; `prefix` is the range of the names before them in the buffer. `safe` follows the
     /// last complete member.
     private mutating func members(
         after prefix: Range<Int>,

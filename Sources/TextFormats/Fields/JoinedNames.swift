@@ -18,10 +18,10 @@ public struct JoinedNames: Sendable {
         self.start = start
     }
 
-    /// Counts `count` bytes before a member whose text is at `place`; returns whether they are within the limit.
-    public mutating func add(_ count: Int, at place: Int) -> Bool {
+    /// Counts `count` bytes before a member whose text is at `offset`; returns whether they are within the limit.
+    public mutating func add(_ count: Int, at offset: Int) -> Bool {
         added += count
-        areTooLong = areTooLong || added > Self.spare + Self.factor * (place - start)
+        areTooLong = areTooLong || added > Self.spare + Self.factor * (offset - start)
         return !areTooLong
     }
 }

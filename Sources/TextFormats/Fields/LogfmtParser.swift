@@ -25,7 +25,7 @@ public struct LogfmtParser {
 
     /// Parses the pairs of `line` from `start` on, and adds them as fields of `record`, whose buffer contains the line
     /// at `base`. With `stopKey`, it ends before a second occurrence of that key, where another record begins. Returns
-    /// the place where it ended.
+    /// the offset where it ended.
     public static func parse(
         _ line: UnsafeRawBufferPointer,
         from start: Int = 0,
@@ -62,7 +62,7 @@ public struct LogfmtParser {
             }
             guard at < line.count, line[at] == UInt8(ascii: "=") else {
                 let value = record.store("true".utf8)
-                record.fields.append(RecordBuffer.Field(name: placed(name), value: value, form: .literal))
+                record.fields.append(RecordBuffer.Field(name: shifted(name), value: value, form: .literal))
                 continue
             }
             if let stopKey, isWord(name, stopKey) {
@@ -81,7 +81,7 @@ public struct LogfmtParser {
         }
     }
 
-    private func placed(_ range: Range<Int>) -> Range<Int> {
+    private func shifted(_ range: Range<Int>) -> Range<Int> {
         base + range.lowerBound..<base + range.upperBound
     }
 
@@ -97,7 +97,7 @@ public struct LogfmtParser {
         at = Self.wordEnd(line, from: at)
         let value = start..<at
         let form: RecordBuffer.Form = Self.isLiteral(line, value) ? .literal : .text
-        record.fields.append(RecordBuffer.Field(name: placed(name), value: placed(value), form: form))
+        record.fields.append(RecordBuffer.Field(name: shifted(name), value: shifted(value), form: form))
     }
 
     /// The end of the run of bytes above 0x20 that begins at `start`, eight bytes at a time.
@@ -159,38 +159,38 @@ public struct LogfmtParser {
             record.hasOpenQuote = true
         }
         guard !isPlain else {
-            record.fields.append(RecordBuffer.Field(name: placed(name), value: placed(start..<end), form: .plain))
+            record.fields.append(RecordBuffer.Field(name: shifted(name), value: shifted(start..<end), form: .plain))
             return
         }
         let value = UnsafeRawBufferPointer(rebasing: line[start..<end])
-        let place =
-            value.contains(UInt8(ascii: "\\")) ? GoEscape.decode(value, into: &record) : placed(start..<end)
-        record.fields.append(RecordBuffer.Field(name: placed(name), value: place, form: .text))
+        let range =
+            value.contains(UInt8(ascii: "\\")) ? GoEscape.decode(value, into: &record) : shifted(start..<end)
+        record.fields.append(RecordBuffer.Field(name: shifted(name), value: range, form: .text))
     }
 
     /// Where a value whose closing quote is lost ends: before the first ` key=` after `start`.
     private func lostEnd(from start: Int) -> Int? {
-        var place = start
-        while place < line.count {
-            guard line[place] == 0x20 else {
-                place += 1
+        var offset = start
+        while offset < line.count {
+            guard line[offset] == 0x20 else {
+                offset += 1
                 continue
             }
-            if keyEnd(from: place + 1) != nil {
-                return place
+            if keyEnd(from: offset + 1) != nil {
+                return offset
             }
-            place += 1
+            offset += 1
         }
         return nil
     }
 
     /// The end of a key of letters, digits, `_`, `.` and `-` with `=` behind it.
     private func keyEnd(from start: Int) -> Int? {
-        var place = start
-        while place < line.count, Self.isKeyByte(line[place]) {
-            place += 1
+        var offset = start
+        while offset < line.count, Self.isKeyByte(line[offset]) {
+            offset += 1
         }
-        return place > start && place < line.count && line[place] == UInt8(ascii: "=") ? place : nil
+        return offset > start && offset < line.count && line[offset] == UInt8(ascii: "=") ? offset : nil
     }
 
     private static func isKeyByte(_ byte: UInt8) -> Bool {

@@ -11,24 +11,24 @@ extension RecordBuffer {
         let bound = fields.reduce(JSONText.bound(64)) { sum, field in
             sum + JSONText.bound(field.name.count) + JSONText.bound(field.value.count) + 4
         }
-        out.append(atMost: bound) { place in
-            var writer = RecordWriter(place: place)
+        out.append(atMost: bound) { pointer in
+            var writer = RecordWriter(pointer: pointer)
             bytes.withUnsafeBytes { writer.write(self, $0) }
-            place = writer.place
+            pointer = writer.pointer
         }
     }
 }
 
 /// Writes a record's canonical line to memory with space for it.
 private struct RecordWriter {
-    var place: UnsafeMutablePointer<UInt8>
+    var pointer: UnsafeMutablePointer<UInt8>
 
     mutating func write(_ record: RecordBuffer, _ bytes: UnsafeRawBufferPointer) {
-        place.write("{")
+        pointer.write("{")
         if let time = record.time {
-            place.write("\"GUESTLOG_TIME\":\"")
-            Timestamp.write(nanoseconds: time, to: &place)
-            place.write("\"")
+            pointer.write("\"GUESTLOG_TIME\":\"")
+            Timestamp.write(nanoseconds: time, to: &pointer)
+            pointer.write("\"")
         }
         let repeats = Self.mayRepeat(record.fields, bytes) ? RepeatedNames(record.fields, bytes) : nil
         var isFirst = record.time == nil
@@ -38,28 +38,28 @@ private struct RecordWriter {
                 continue
             }
             if !isFirst {
-                place.write(",")
+                pointer.write(",")
             }
             isFirst = false
-            JSONText.write(UnsafeRawBufferPointer(rebasing: bytes[field.name]), to: &place)
-            place.write(":")
+            JSONText.write(UnsafeRawBufferPointer(rebasing: bytes[field.name]), to: &pointer)
+            pointer.write(":")
             if let repeats, var next = repeats.next[index] {
-                place.write("[")
+                pointer.write("[")
                 write(field, bytes, isOneOfSeveral: true)
                 while true {
-                    place.write(",")
+                    pointer.write(",")
                     write(record.fields[next], bytes, isOneOfSeveral: true)
                     guard let following = repeats.next[next] else {
                         break
                     }
                     next = following
                 }
-                place.write("]")
+                pointer.write("]")
             } else {
                 write(field, bytes)
             }
         }
-        place.write("}")
+        pointer.write("}")
     }
 
     /// Whether a field has the name of the record's own time.
@@ -75,19 +75,19 @@ private struct RecordWriter {
         let value = UnsafeRawBufferPointer(rebasing: bytes[field.value])
         switch field.form {
         case .plain:
-            place.write("\"")
-            place.write(value)
-            place.write("\"")
+            pointer.write("\"")
+            pointer.write(value)
+            pointer.write("\"")
         case .literal:
             if isOneOfSeveral || RecordParser.readsAsBytes(value) {
-                JSONText.write(value, to: &place)
+                JSONText.write(value, to: &pointer)
             } else {
-                JSONText.write(json: value, to: &place)
+                JSONText.write(json: value, to: &pointer)
             }
         case .text:
-            let start = place
-            if JSONText.write(value, to: &place) {
-                place = start
+            let start = pointer
+            if JSONText.write(value, to: &pointer) {
+                pointer = start
                 writeNumbers(value)
             }
         }
@@ -95,16 +95,16 @@ private struct RecordWriter {
 
     /// A value that is not UTF-8.
     private mutating func writeNumbers(_ value: UnsafeRawBufferPointer) {
-        place.write("[")
+        pointer.write("[")
         for (number, byte) in value.enumerated() {
             if number > 0 {
-                place.write(",")
+                pointer.write(",")
             }
             for digit in String(byte).utf8 {
-                place.write(digit)
+                pointer.write(digit)
             }
         }
-        place.write("]")
+        pointer.write("]")
     }
 
     /// Of more fields than these, names are not compared with each other.

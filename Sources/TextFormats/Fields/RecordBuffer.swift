@@ -18,7 +18,7 @@ public struct RecordBuffer: Sendable {
     }
 
     public struct Field: Sendable {
-        /// Places in the buffer.
+        /// Ranges of the buffer.
         public var name: Range<Int>
         public var value: Range<Int>
         public var form: Form
@@ -33,7 +33,7 @@ public struct RecordBuffer: Sendable {
         }
     }
 
-    /// The text that the fields are places in.
+    /// The text that the fields are ranges of.
     public private(set) var bytes: [UInt8] = []
     public var fields: [Field] = []
     /// The record's own time, in nanoseconds since the Unix epoch.
@@ -54,8 +54,8 @@ public struct RecordBuffer: Sendable {
 
     // MARK: - Reading
 
-    /// The bytes at a place.
-    public subscript(place: Range<Int>) -> ArraySlice<UInt8> { bytes[place] }
+    /// The bytes in a range.
+    public subscript(range: Range<Int>) -> ArraySlice<UInt8> { bytes[range] }
 
     /// The first field of that name, at `first` or after it.
     public func firstIndex(of name: ConstantBytes, from first: Int = 0) -> Int? {
@@ -70,9 +70,9 @@ public struct RecordBuffer: Sendable {
         bytes.withUnsafeBytes { bytes in
             var index = first
             while index < fields.count {
-                let place = fields[index].name
-                if place.count == name.count,
-                    UnsafeRawBufferPointer(rebasing: bytes[place]).hasSameBytes(as: name)
+                let range = fields[index].name
+                if range.count == name.count,
+                    UnsafeRawBufferPointer(rebasing: bytes[range]).hasSameBytes(as: name)
                 {
                     return index
                 }
@@ -91,23 +91,23 @@ public struct RecordBuffer: Sendable {
         firstIndex(of: name).map { bytes[fields[$0].value] }
     }
 
-    /// Whether the bytes at `place` are `other`.
-    public func matches(_ place: Range<Int>, _ other: ConstantBytes) -> Bool {
-        matches(place, other.bytes)
+    /// Whether the bytes in `range` are `other`.
+    public func matches(_ range: Range<Int>, _ other: ConstantBytes) -> Bool {
+        matches(range, other.bytes)
     }
 
-    public func matches(_ place: Range<Int>, _ other: [UInt8]) -> Bool {
-        other.withUnsafeBytes { matches(place, $0) }
+    public func matches(_ range: Range<Int>, _ other: [UInt8]) -> Bool {
+        other.withUnsafeBytes { matches(range, $0) }
     }
 
-    private func matches(_ place: Range<Int>, _ other: UnsafeRawBufferPointer) -> Bool {
-        place.count == other.count
-            && bytes.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[place]).hasSameBytes(as: other) }
+    private func matches(_ range: Range<Int>, _ other: UnsafeRawBufferPointer) -> Bool {
+        range.count == other.count
+            && bytes.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[range]).hasSameBytes(as: other) }
     }
 
     // MARK: - Writing
 
-    /// Adds bytes to the buffer; returns their place.
+    /// Adds bytes to the buffer; returns their range.
     public mutating func store(_ text: UnsafeRawBufferPointer) -> Range<Int> {
         let start = bytes.count
         bytes.append(contentsOf: text)
@@ -120,18 +120,18 @@ public struct RecordBuffer: Sendable {
         return start..<bytes.count
     }
 
-    /// Adds `prefix` and a copy of the bytes at `place` to the buffer; returns their place.
-    public mutating func store(_ prefix: [UInt8], copyOf place: Range<Int>) -> Range<Int> {
+    /// Adds `prefix` and a copy of the bytes in `range` to the buffer; returns their range.
+    public mutating func store(_ prefix: [UInt8], copyOf range: Range<Int>) -> Range<Int> {
         let start = bytes.count
         bytes.append(contentsOf: prefix)
         // A slice would hold the buffer, and have it copied.
-        for index in place {
+        for index in range {
             bytes.append(bytes[index])
         }
         return start..<bytes.count
     }
 
-    /// Adds what `body` writes at the place that it is given, and that it advances by at most `count` bytes; returns
+    /// Adds what `body` writes at the pointer that it is given, and that it advances by at most `count` bytes; returns
     /// where it is.
     mutating func store(
         atMost count: Int,

@@ -3,9 +3,9 @@
 /// Reads entries from a log that may be received in any pieces, and may be damaged.
 ///
 /// The framing has no checksum. A header is believed when it is well-formed and where the entry before it ends. Where
-/// none is, the next place is taken at which a header begins that is followed by another one, or by the end of what was
-/// received; what is before that is returned as damage. A message that contains such a place, and is not followed by a
-/// header, ends there: its own header has a wrong size. So one damaged entry hides no other.
+/// none is, the next offset is taken at which a header begins that is followed by another one, or by the end of what
+/// was received; what is before that is returned as damage. A message that contains such an offset, and is not followed
+/// by a header, ends there: its own header has a wrong size. So one damaged entry hides no other.
 public struct IOLogDecoder: Sendable {
     public enum Item: Equatable, Sendable {
         /// An entry. `isCut`: the log ends inside its message.
@@ -72,13 +72,13 @@ public struct IOLogDecoder: Sendable {
         return end > start ? (.damage(Array(bytes[start..<end])), end) : nil
     }
 
-    /// The first place in `range` at which a header begins that another, or the end of what was received, follows.
+    /// The first offset in `range` at which a header begins that another, or the end of what was received, follows.
     private static func nextHeader(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int? {
-        range.first { place in
-            guard let header = IOLogHeader(bytes, at: place) else {
+        range.first { offset in
+            guard let header = IOLogHeader(bytes, at: offset) else {
                 return false
             }
-            let end = place + IOLogHeader.length + header.size
+            let end = offset + IOLogHeader.length + header.size
             return end == bytes.count || IOLogHeader(bytes, at: end) != nil
         }
     }

@@ -10,12 +10,12 @@ public struct IOLogEncoder: Sendable {
 
     /// Adds output received at `time`, in nanoseconds since the Unix epoch; returns the bytes of the complete entries.
     public mutating func add(_ bytes: some Collection<UInt8>, isError: Bool, time: Int64) -> [UInt8] {
-        let place = isError ? 1 : 0
+        let index = isError ? 1 : 0
         var out: [UInt8] = []
         for byte in bytes {
-            open[place].append(byte)
-            if byte == UInt8(ascii: "\n") || open[place].count == IOLogHeader.sizeLimit {
-                flush(place, time, to: &out)
+            open[index].append(byte)
+            if byte == UInt8(ascii: "\n") || open[index].count == IOLogHeader.sizeLimit {
+                flush(index, time, to: &out)
             }
         }
         return out
@@ -29,11 +29,11 @@ public struct IOLogEncoder: Sendable {
         return out
     }
 
-    private mutating func flush(_ place: Int, _ time: Int64, to out: inout [UInt8]) {
-        guard !open[place].isEmpty else {
+    private mutating func flush(_ index: Int, _ time: Int64, to out: inout [UInt8]) {
+        guard !open[index].isEmpty else {
             return
         }
-        out += IOLogHeader(time: time, size: open[place].count, isError: place == 1).encoded + open[place]
-        open[place].removeAll(keepingCapacity: true)
+        out += IOLogHeader(time: time, size: open[index].count, isError: index == 1).encoded + open[index]
+        open[index].removeAll(keepingCapacity: true)
     }
 }

@@ -12,7 +12,7 @@ public struct MessagePackReader: Sendable {
     }
 
     private let bytes: ArraySlice<UInt8>
-    /// The place after the last value.
+    /// The offset after the last value.
     public private(set) var at: Int
 
     /// How many values the one that is read may still have.

@@ -74,8 +74,8 @@ public enum MessagePackWriter {
     }
 
     private static func appendBytes(_ value: UInt64, count: Int, to out: inout [UInt8]) {
-        for place in (0..<count).reversed() {
-            out.append(UInt8(truncatingIfNeeded: value >> UInt64(place * 8)))
+        for index in (0..<count).reversed() {
+            out.append(UInt8(truncatingIfNeeded: value >> UInt64(index * 8)))
         }
     }
 }

@@ -30,19 +30,19 @@ public enum ProtobufWriter {
     public static func append(_ field: UInt64, to out: inout [UInt8], _ body: (inout [UInt8]) -> Void) {
         appendKey(field, 2, to: &out)
         // Most lengths take a byte or two: what is encoded is moved when its length takes more.
-        let place = out.count
+        let lengthOffset = out.count
         out.append(0)
         body(&out)
-        var length = UInt64(out.count - place - 1)
+        var length = UInt64(out.count - lengthOffset - 1)
         guard length >= 0x80 else {
-            out[place] = UInt8(length)
+            out[lengthOffset] = UInt8(length)
             return
         }
-        out[place] = UInt8(truncatingIfNeeded: length) | 0x80
+        out[lengthOffset] = UInt8(truncatingIfNeeded: length) | 0x80
         length >>= 7
         var more: [UInt8] = []
         more.append(varint: length)
-        out.insert(contentsOf: more, at: place + 1)
+        out.insert(contentsOf: more, at: lengthOffset + 1)
     }
 
     // MARK: - Fields without presence, which proto3 omits at their default

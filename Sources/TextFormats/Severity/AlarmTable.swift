@@ -8,8 +8,8 @@ typealias AlarmFormats = KeyValuePairs<Severity, [StaticString]>
 
 /// Formats with their severities. Where several match, the first in the table counts.
 ///
-/// The first three bytes of each place in a text lead to the few formats that may begin there, so the time is linear in the
-/// text, and the number of formats hardly adds to it.
+/// The first three bytes at each offset in a text lead to the few formats that may begin there, so the time is linear
+/// in the text, and the number of formats hardly adds to it.
 struct AlarmTable: Sendable {
     private struct Entry: Sendable {
         let format: StaticString
@@ -68,13 +68,13 @@ struct AlarmTable: Sendable {
     }
 
     @inline(__always)
-    private func first(in text: UnsafeRawBufferPointer, at place: Int, before number: Int) -> Entry? {
-        let key = Self.key(text[place], text[place + 1], text[place + 2])
+    private func first(in text: UnsafeRawBufferPointer, at offset: Int, before number: Int) -> Entry? {
+        let key = Self.key(text[offset], text[offset + 1], text[offset + 2])
         for index in Int(starts[key])..<Int(starts[key + 1]) {
             guard entries[index].number < number else {
                 return nil
             }
-            if Self.matches(entries[index].format, text, at: place) {
+            if Self.matches(entries[index].format, text, at: offset) {
                 return entries[index]
             }
         }
@@ -88,11 +88,11 @@ struct AlarmTable: Sendable {
         return Int(truncatingIfNeeded: (bytes &* 0x9e37_79b1) >> (32 - keyBits))
     }
 
-    /// Whether `text` has `format` at `place`. `%s` goes up to the first place where what follows it, up to the next
+    /// Whether `text` has `format` at `offset`. `%s` goes up to the first offset where what follows it, up to the next
     /// conversion, is.
-    private static func matches(_ format: StaticString, _ text: UnsafeRawBufferPointer, at place: Int) -> Bool {
+    private static func matches(_ format: StaticString, _ text: UnsafeRawBufferPointer, at offset: Int) -> Bool {
         let bytes = UnsafeRawBufferPointer(start: format.utf8Start, count: format.utf8CodeUnitCount)
-        var (next, at) = (0, place)
+        var (next, at) = (0, offset)
         while next < bytes.count {
             guard bytes[next] == UInt8(ascii: "%") else {
                 guard at < text.count, text[at] == bytes[next] else {
@@ -127,7 +127,7 @@ struct AlarmTable: Sendable {
     }
 
     /// Whether only blanks and a line's end follow.
-    private static func isEnd(of text: UnsafeRawBufferPointer, at place: Int) -> Bool {
-        text[place...].allSatisfy { $0 <= 0x20 }
+    private static func isEnd(of text: UnsafeRawBufferPointer, at offset: Int) -> Bool {
+        text[offset...].allSatisfy { $0 <= 0x20 }
     }
 }

@@ -54,12 +54,12 @@ extension SeverityWords {
         return nested
     }
 
-    private static func ofMember(_ text: UnsafeRawBufferPointer, _ name: Range<Int>, valueAt place: Int) -> Severity? {
-        guard place < text.count else {
+    private static func ofMember(_ text: UnsafeRawBufferPointer, _ name: Range<Int>, valueAt offset: Int) -> Severity? {
+        guard offset < text.count else {
             return nil
         }
-        let isText = text[place] == UInt8(ascii: "\"")
-        let value = isText ? place + 1 : place
+        let isText = text[offset] == UInt8(ascii: "\"")
+        let value = isText ? offset + 1 : offset
         if isLevelName(text, name) {
             return isText ? ofValue(in: text, from: value) : ofBunyan(text, value)
         }
@@ -75,13 +75,13 @@ extension SeverityWords {
     }
 
     /// The level of Bunyan and Pino, as a number: 10 for TRACE to 60 for FATAL. They write the time before the message.
-    private static func ofBunyan(_ text: UnsafeRawBufferPointer, _ place: Int) -> Severity? {
-        guard place + 2 < text.count, text[place + 1] == UInt8(ascii: "0"), ",}".utf8.contains(text[place + 2]),
+    private static func ofBunyan(_ text: UnsafeRawBufferPointer, _ offset: Int) -> Severity? {
+        guard offset + 2 < text.count, text[offset + 1] == UInt8(ascii: "0"), ",}".utf8.contains(text[offset + 2]),
             text.firstOffset(of: "\"time\":") != nil
         else {
             return nil
         }
-        switch text[place] {
+        switch text[offset] {
         case UInt8(ascii: "1"), UInt8(ascii: "2"): return .debug
         case UInt8(ascii: "3"): return .informational
         case UInt8(ascii: "4"): return .warning
@@ -97,7 +97,7 @@ extension SeverityWords {
         }
     }
 
-    /// The place of the quotation mark that ends the text that begins at `start`, or the end.
+    /// The offset of the quotation mark that ends the text that begins at `start`, or the end.
     private static func closingMark(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
         var at = start
         while at < text.count, text[at] != UInt8(ascii: "\"") {
@@ -110,14 +110,14 @@ extension SeverityWords {
 
     private static func ofPair(in text: UnsafeRawBufferPointer) -> Severity? {
         var at = 0
-        while let place = text.firstOffset(of: UInt8(ascii: "="), from: at) {
-            at = place + 1
-            var name = place
-            while name > 0, place - name <= longestLevelName, !separatesFields(text[name - 1]) {
+        while let separator = text.firstOffset(of: UInt8(ascii: "="), from: at) {
+            at = separator + 1
+            var name = separator
+            while name > 0, separator - name <= longestLevelName, !separatesFields(text[name - 1]) {
                 name -= 1
             }
             let isQuoted = at < text.count && text[at] == UInt8(ascii: "\"")
-            if isLevelName(text, name..<place), let severity = ofValue(in: text, from: isQuoted ? at + 1 : at) {
+            if isLevelName(text, name..<separator), let severity = ofValue(in: text, from: isQuoted ? at + 1 : at) {
                 return severity
             }
             if isQuoted {

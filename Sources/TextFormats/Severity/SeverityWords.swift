@@ -178,7 +178,7 @@ enum SeverityWords {
         guard text.count == word.utf8CodeUnitCount else {
             return false
         }
-        for place in text.indices where lowercased(text[place]) != word.utf8Start[place] {
+        for index in text.indices where lowercased(text[index]) != word.utf8Start[index] {
             return false
         }
         return true
