@@ -26,11 +26,11 @@ struct ReadPosition: Hashable, Sendable {
     /// Added to `number` when records may be missing; larger than the numbers between two marks.
     static let leap: UInt64 = 1 << 40
 
-    /// Maximum size of `resume`, in bytes. An input whose places other programs make skips what has a longer one: a batch
-    /// refuses the position.
+    /// Maximum size of `resume`, in bytes. An input whose positions other programs make skips what has a longer one: a
+    /// batch refuses the position.
     static let resumeLimit = RecordBatch.positionLimit - 16
 
-    /// Two numbers of eight bytes, most significant first, and the place to begin.
+    /// Two numbers of eight bytes, most significant first, and `resume`.
     var bytes: [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(16 + resume.count)

@@ -24,9 +24,9 @@ extension SourceInput {
 
 /// What the records of an input are passed to.
 protocol RecordConsumer: AnyObject {
-    /// Adds the next record; `resume` is the place after it.
+    /// Adds the next record; `resume` is the position after it.
     func add(_ record: inout RecordBuffer, endingAt resume: [UInt8]) throws
-    /// Leaves the next record out, whose number is used; `resume` is the place after it.
+    /// Leaves the next record out, whose number is used; `resume` is the position after it.
     func omit(endingAt resume: [UInt8])
     /// Commits everything before `resume`, and has reading begin there after any end of the process. To be called before
     /// the first record of a file, where the files before it can vanish.
@@ -35,11 +35,11 @@ protocol RecordConsumer: AnyObject {
 
 /// Where reading has begun.
 enum SourceStart: Hashable {
-    /// At the place that was wanted, or where a source begins that has none.
+    /// At the position that was wanted, or where a source begins that has none.
     case resumed
-    /// At the beginning of other contents: they have replaced those of the place.
+    /// At the beginning of other contents: they have replaced those at the position.
     case replaced
-    /// Later: something that followed the place is lost, for that reason.
+    /// Later: something that followed the position is lost, for that reason.
     case skipped(reason: String)
 }
 

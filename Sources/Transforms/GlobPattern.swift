@@ -42,22 +42,24 @@ public struct GlobPattern: Hashable, Sendable, CustomStringConvertible {
     func covers(_ other: GlobPattern) -> Bool { Self.matches(parts, other.parts) }
 
     private static func matches(_ pattern: [Part], _ text: [Part]) -> Bool {
-        var (at, place) = (0, 0)
-        var retry: (at: Int, place: Int)?
-        while place < text.count {
-            if at < pattern.count, pattern[at] == .run {
-                retry = (at + 1, place)
-                at += 1
-            } else if at < pattern.count, text[place] != .run, pattern[at] == .any || pattern[at] == text[place] {
-                at += 1
-                place += 1
+        var (patternIndex, textIndex) = (0, 0)
+        var retry: (patternIndex: Int, textIndex: Int)?
+        while textIndex < text.count {
+            if patternIndex < pattern.count, pattern[patternIndex] == .run {
+                retry = (patternIndex + 1, textIndex)
+                patternIndex += 1
+            } else if patternIndex < pattern.count, text[textIndex] != .run,
+                pattern[patternIndex] == .any || pattern[patternIndex] == text[textIndex]
+            {
+                patternIndex += 1
+                textIndex += 1
             } else if let last = retry {
-                retry = (last.at, last.place + 1)
-                (at, place) = (last.at, last.place + 1)
+                retry = (last.patternIndex, last.textIndex + 1)
+                (patternIndex, textIndex) = (last.patternIndex, last.textIndex + 1)
             } else {
                 return false
             }
         }
-        return pattern[at...].allSatisfy { $0 == .run }
+        return pattern[patternIndex...].allSatisfy { $0 == .run }
     }
 }

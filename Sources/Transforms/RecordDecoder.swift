@@ -11,7 +11,7 @@ public import TextFormats
 /// again from there: reading the same bytes gives the same records.
 public struct RecordDecoder: Sendable {
     /// Where a record comes from.
-    public struct Place: Hashable, Sendable {
+    public struct Location: Hashable, Sendable {
         /// The number of its first line, from 1.
         public var line: Int
         /// Where its first line begins, in bytes.
@@ -64,7 +64,7 @@ public struct RecordDecoder: Sendable {
     public mutating func add(
         _ bytes: UnsafeRawBufferPointer,
         readAt now: Timestamp,
-        _ emit: (inout RecordBuffer, Place) -> Void
+        _ emit: (inout RecordBuffer, Location) -> Void
     ) {
         self.now = now
         if frames != nil {
@@ -87,7 +87,7 @@ public struct RecordDecoder: Sendable {
 
     /// Ends a file of the log: a last line without an end has no continuation in the next file. Lines that belong
     /// together may stand in both.
-    public mutating func finishFile(_ emit: (inout RecordBuffer, Place) -> Void) {
+    public mutating func finishFile(_ emit: (inout RecordBuffer, Location) -> Void) {
         if !rest.isEmpty {
             take(consuming: 0, emit)
         }
@@ -97,12 +97,12 @@ public struct RecordDecoder: Sendable {
     }
 
     /// Ends the log: passes what was held back to `emit`, and a last line without an end.
-    public mutating func finish(_ emit: (inout RecordBuffer, Place) -> Void) {
+    public mutating func finish(_ emit: (inout RecordBuffer, Location) -> Void) {
         finishFile(emit)
         releaseHeld(emit)
     }
 
-    private mutating func releaseHeld(_ emit: (inout RecordBuffer, Place) -> Void) {
+    private mutating func releaseHeld(_ emit: (inout RecordBuffer, Location) -> Void) {
         for joined in parts.finish() {
             append(joined, emit)
         }
@@ -116,7 +116,7 @@ public struct RecordDecoder: Sendable {
     /// Takes the entries that `bytes`, or the end of the log, complete.
     private mutating func takeFrames(
         adding bytes: UnsafeRawBufferPointer?,
-        _ emit: (inout RecordBuffer, Place) -> Void
+        _ emit: (inout RecordBuffer, Location) -> Void
     ) {
         var items: [(item: FramedRecords.Item, size: UInt64)] = []
         if let bytes {
@@ -139,7 +139,7 @@ public struct RecordDecoder: Sendable {
     // MARK: - Lines
 
     /// Counts a line, or another entry, of `count` bytes; returns where it begins.
-    private mutating func beginLine(of count: UInt64, _ emit: (inout RecordBuffer, Place) -> Void) -> UInt64 {
+    private mutating func beginLine(of count: UInt64, _ emit: (inout RecordBuffer, Location) -> Void) -> UInt64 {
         lineStart = offset
         offset += count
         line += 1
@@ -159,7 +159,7 @@ public struct RecordDecoder: Sendable {
     }
 
     /// Takes the held line.
-    private mutating func take(consuming last: UInt64, _ emit: (inout RecordBuffer, Place) -> Void) {
+    private mutating func take(consuming last: UInt64, _ emit: (inout RecordBuffer, Location) -> Void) {
         let whole = rest
         let consumed = skipped + last
         let isTruncated = isSkipping
@@ -172,7 +172,7 @@ public struct RecordDecoder: Sendable {
         _ text: UnsafeRawBufferPointer,
         consuming count: UInt64,
         isTruncated: Bool,
-        _ emit: (inout RecordBuffer, Place) -> Void
+        _ emit: (inout RecordBuffer, Location) -> Void
     ) {
         let start = beginLine(of: count, emit)
         // A file that lost its end in a crash has NULs there, and a copied one where it was truncated.
@@ -210,7 +210,7 @@ public struct RecordDecoder: Sendable {
         isError: Bool,
         isPartial: Bool,
         at start: UInt64,
-        _ emit: (inout RecordBuffer, Place) -> Void
+        _ emit: (inout RecordBuffer, Location) -> Void
     ) {
         let joined = parts.add(text, time: time, isError: isError, isPartial: isPartial, at: start)
         if let joined {
@@ -218,7 +218,7 @@ public struct RecordDecoder: Sendable {
         }
     }
 
-    private mutating func append(_ line: ContainerParts.Joined, _ emit: (inout RecordBuffer, Place) -> Void) {
+    private mutating func append(_ line: ContainerParts.Joined, _ emit: (inout RecordBuffer, Location) -> Void) {
         record.removeAll()
         record.time = line.time
         record.append("stream", line.isError ? "stderr" : "stdout", .plain)
@@ -229,16 +229,16 @@ public struct RecordDecoder: Sendable {
         if !line.isWhole {
             record.append("partial", "true", .literal)
         }
-        let place = self.place(ofRecordAt: self.line, start: line.start, isLast: true)
-        emit(&record, place)
+        let location = self.location(ofRecordAt: self.line, start: line.start, isLast: true)
+        emit(&record, location)
     }
 
-    /// The place of a record that the line before `offset` completed; `isLast` when no other comes from that line.
-    private mutating func place(ofRecordAt line: Int, start: UInt64, isLast: Bool) -> Place {
+    /// The location of a record that the line before `offset` completed; `isLast` when no other comes from that line.
+    private mutating func location(ofRecordAt line: Int, start: UInt64, isLast: Bool) -> Location {
         completed.append(lineStart)
         let end = min(heldStart ?? .max, isLast ? offset : lineStart)
         completed.removeAll { $0 < end }
-        return Place(line: line, start: start, end: end, skip: completed.count)
+        return Location(line: line, start: start, end: end, skip: completed.count)
     }
 
     // MARK: - Records
@@ -248,7 +248,7 @@ public struct RecordDecoder: Sendable {
         at start: UInt64,
         line: Int,
         isTruncated: Bool = false,
-        _ emit: (inout RecordBuffer, Place) -> Void
+        _ emit: (inout RecordBuffer, Location) -> Void
     ) {
         text.withUnsafeBytes { parse($0, at: start, line: line, isTruncated: isTruncated, emit) }
     }
@@ -259,7 +259,7 @@ public struct RecordDecoder: Sendable {
         at start: UInt64,
         line: Int,
         isTruncated: Bool,
-        _ emit: (inout RecordBuffer, Place) -> Void
+        _ emit: (inout RecordBuffer, Location) -> Void
     ) {
         var records = TextRecords(format, flattens: flattens, readAt: now)
         var isLast = false
@@ -271,8 +271,8 @@ public struct RecordDecoder: Sendable {
             if isTruncated {
                 record.append(Self.truncatedName, "true".utf8, .literal)
             }
-            let place = self.place(ofRecordAt: line, start: start, isLast: isLast)
-            emit(&record, place)
+            let location = self.location(ofRecordAt: line, start: start, isLast: isLast)
+            emit(&record, location)
         }
     }
 
@@ -283,8 +283,8 @@ public struct RecordDecoder: Sendable {
         guard record.time == nil, let index = record.firstIndex(of: Self.timeName) else {
             return
         }
-        let place = record.fields[index].value
-        record.time = record.bytes.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: .init(rebasing: $0[place])) }
+        let range = record.fields[index].value
+        record.time = record.bytes.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: .init(rebasing: $0[range])) }
         if record.time != nil {
             record.fields.remove(at: index)
         }

@@ -40,8 +40,9 @@ public enum RecordFormat: String, CaseIterable, Sendable {
     }
 
     /// Parses the first record in `text` from `start` on into fields of `record`, whose buffer contains `text` at
-    /// `base`; returns the place after it. What cannot be parsed is kept and marked (`ParseFault`). What `isClaimed` may be
-    /// a guest's, and names neither its VM nor its time. The text was read at `now`, which completes a time without a year.
+    /// `base`; returns the offset after it. What cannot be parsed is kept and marked (`ParseFault`). What `isClaimed`
+    /// may be a guest's, and names neither its VM nor its time. The text was read at `now`, which completes a time
+    /// without a year.
     func parse(
         _ text: UnsafeRawBufferPointer,
         from start: Int = 0,

@@ -24,14 +24,14 @@ extension FuzzTarget {
         try require(whole == divided, "\(format): the records depend on where the text is divided")
     }
 
-    private static func decode(_ text: [UInt8], _ format: RecordFormat, dividedAt place: Int) throws -> [[UInt8]] {
+    private static func decode(_ text: [UInt8], _ format: RecordFormat, dividedAt offset: Int) throws -> [[UInt8]] {
         var decoder = RecordDecoder(format)
         var lines: [[UInt8]] = []
         var violation: (any Error)?
-        func add(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
+        func add(_ record: inout RecordBuffer, _ location: RecordDecoder.Location) {
             do {
                 try check(record)
-                try require(place.end <= UInt64(text.count), "a record ends after the text")
+                try require(location.end <= UInt64(text.count), "a record ends after the text")
             } catch {
                 violation = error
             }
@@ -39,7 +39,7 @@ extension FuzzTarget {
             record.appendJSON(to: &line)
             lines.append(line)
         }
-        for part in [text[..<place], text[place...]] {
+        for part in [text[..<offset], text[offset...]] {
             Array(part).withUnsafeBytes { decoder.add($0, readAt: Timestamp(microseconds: 0), add) }
         }
         decoder.finish(add)
@@ -63,9 +63,9 @@ extension FuzzTarget {
     /// The first byte says where the log is divided.
     static func iolog(_ bytes: [UInt8]) throws {
         let log = Array(bytes.dropFirst())
-        let place = Int(bytes.first ?? 0) % (log.count + 1)
+        let offset = Int(bytes.first ?? 0) % (log.count + 1)
         var decoder = IOLogDecoder()
-        let items = decoder.add(log[..<place]) + decoder.add(log[place...]) + decoder.finish()
+        let items = decoder.add(log[..<offset]) + decoder.add(log[offset...]) + decoder.finish()
         let count = items.reduce(0) { sum, item in
             switch item {
             case .entry(_, let message, _): sum + IOLogHeader.length + message.count

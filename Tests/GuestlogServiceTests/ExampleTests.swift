@@ -34,7 +34,7 @@ import Transforms
         var decoder = RecordDecoder(format, flattens: false)
         var out: [(json: JSON, tag: String)] = []
         let text = Array(lines.joined(separator: "\n").utf8)
-        func add(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
+        func add(_ record: inout RecordBuffer, _ location: RecordDecoder.Location) {
             pipeline.process(&record, tag: source.tag, readAt: Timestamp(microseconds: 0)) { record, tag in
                 var line: [UInt8] = []
                 record.appendJSON(to: &line)

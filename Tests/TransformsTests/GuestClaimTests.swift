@@ -13,7 +13,7 @@ import TextFormats
     private func names(_ text: String) -> (all: [String], trusted: [String]) {
         var decoder = RecordDecoder(.kata)
         var names: (all: [String], trusted: [String]) = ([], [])
-        func note(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
+        func note(_ record: inout RecordBuffer, _ location: RecordDecoder.Location) {
             names.all = record.fields.map { String(decoding: record[$0.name], as: UTF8.self) }
             names.trusted = record.fields.filter { !$0.isUntrusted }
                 .map { String(decoding: record[$0.name], as: UTF8.self) }

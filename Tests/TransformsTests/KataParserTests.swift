@@ -17,7 +17,7 @@ func decoded(
 ) -> [String] {
     var decoder = RecordDecoder(format)
     var lines: [String] = []
-    func add(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
+    func add(_ record: inout RecordBuffer, _ location: RecordDecoder.Location) {
         var out: [UInt8] = []
         record.appendJSON(to: &out)
         lines.append(String(decoding: out, as: UTF8.self))

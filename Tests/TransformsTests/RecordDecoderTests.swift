@@ -84,23 +84,23 @@ import TextFormats
                 let tag = Int.random(in: 0..<3, using: &generator) == 0 ? "P" : "F"
                 text += Array("2026-01-01T00:00:\(10 + number)Z \(stream) \(tag) \(number);\n".utf8)
             }
-            var ends: [(RecordDecoder.Place, [String])] = []
+            var ends: [(RecordDecoder.Location, [String])] = []
             var all: [String] = []
             var decoder = RecordDecoder(.cri)
-            func add(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
+            func add(_ record: inout RecordBuffer, _ location: RecordDecoder.Location) {
                 all.append(String(decoding: record.value(of: Array("message".utf8)) ?? [], as: UTF8.self))
-                ends.append((place, all))
+                ends.append((location, all))
             }
             text.withUnsafeBytes { decoder.add($0, readAt: Timestamp(microseconds: 0), add) }
-            for (place, before) in ends {
-                var again = RecordDecoder(.cri, at: place.end)
+            for (location, before) in ends {
+                var again = RecordDecoder(.cri, at: location.end)
                 var messages: [String] = []
-                text[Int(place.end)...].withUnsafeBytes { bytes in
+                text[Int(location.end)...].withUnsafeBytes { bytes in
                     again.add(bytes, readAt: Timestamp(microseconds: 0)) { record, _ in
                         messages.append(String(decoding: record.value(of: Array("message".utf8)) ?? [], as: UTF8.self))
                     }
                 }
-                #expect(before + messages.dropFirst(place.skip) == all)
+                #expect(before + messages.dropFirst(location.skip) == all)
             }
         }
     }

@@ -52,7 +52,7 @@ enum RuntimeLogs {
         var out: [UInt8] = []
         out.reserveCapacity(2 << 20)
         var records = 0
-        func add(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
+        func add(_ record: inout RecordBuffer, _ location: RecordDecoder.Location) {
             records += 1
             record.appendJSON(to: &out)
             out.append(Lines.feed)

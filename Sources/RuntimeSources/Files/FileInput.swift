@@ -9,10 +9,10 @@ import Transforms
 /// A log file that is rotated, as the input of a source. Its lines end with their file: a line without an end that a
 /// program left in a renamed file is a record of its own.
 ///
-/// The place to begin is a number of records to skip, a number of bytes, four bytes each, most significant first, and
-/// the follower's position so many bytes behind the place: the bytes before a position identify its file, and a
-/// file's first bytes have none before them. Without the highest bit of the first number, from earlier versions, the
-/// position is so many bytes before the place.
+/// `resume`, where reading begins again, is a number of records to skip, a number of bytes, four bytes each, most
+/// significant first, and the follower's position, so many bytes behind where reading begins: the bytes before a
+/// position identify its file, and a file's first bytes have none before them. Without the highest bit of the first
+/// number, from earlier versions, the follower's position is so many bytes before where reading begins.
 final class FileInput: SourceInput {
     private let follower: (RotatingFileFollower.Start) -> RotatingFileFollower
     private let start: RotatingFileFollower.Start
@@ -29,7 +29,7 @@ final class FileInput: SourceInput {
     /// behind it.
     private var pieces: [Piece] = []
     /// Where the last record ended.
-    private var lastPlace: RecordDecoder.Place?
+    private var lastLocation: RecordDecoder.Location?
     /// The number of renames, by the follower's count, over which reading has gone on.
     private var renames = 0
     /// Whether the end, at which reading begins, is to be secured: what is written while nothing reads follows it.
@@ -44,7 +44,7 @@ final class FileInput: SourceInput {
         let file: Int
     }
 
-    /// Says that the position is behind the place.
+    /// Says that the follower's position is behind where reading begins.
     private static let isBehind: UInt32 = 1 << 31
 
     init(
@@ -71,7 +71,7 @@ final class FileInput: SourceInput {
 
     func begin(at resume: [UInt8]?) throws(SystemError) -> SourceStart {
         guard let resume, resume.count > 8, let position = FollowPosition(text: resume[8...]) else {
-            // There was no file when the place was secured: all that is there now has come since.
+            // There was no file when `resume` was secured: all that is there now has come since.
             let isEmpty = resume?.isEmpty == true
             reading = follower(isEmpty ? .oldest : start)
             securesEnd = resume == nil && start == .end
@@ -80,14 +80,14 @@ final class FileInput: SourceInput {
         let first = UInt32(resume[..<4].bigEndian)
         let bytes = Int(resume[4..<8].bigEndian)
         skippedRecords = Int(first & ~Self.isBehind)
-        var place = position
+        var resumed = position
         if first & Self.isBehind == 0 {
             skippedBytes = bytes
         } else {
-            place.rewind = UInt64(bytes)
+            resumed.rewind = UInt64(bytes)
         }
         // What is missing is reported as a gap.
-        reading = follower(.position(place))
+        reading = follower(.position(resumed))
         securedFile = 1
         return .resumed
     }
@@ -108,7 +108,7 @@ final class FileInput: SourceInput {
             // What is held back has no continuation.
             try finish(into: consumer)
             decoder = RecordDecoder(format)
-            (pieces, lastPlace, offset, withheld) = ([], nil, 0, 0)
+            (pieces, lastLocation, offset, withheld) = ([], nil, 0, 0)
             (skippedRecords, skippedBytes, securedFile) = (0, 0, 0)
             return .loss(bytes: gap.bytes, reason: gap.reason.words)
         case .bytes(let bytes) where bytes.isEmpty: return .more
@@ -144,24 +144,24 @@ final class FileInput: SourceInput {
     /// Gives `consumer` the records that `body` has the decoder emit.
     private func decode(
         into consumer: any RecordConsumer,
-        _ body: (inout RecordDecoder, (inout RecordBuffer, RecordDecoder.Place) -> Void) -> Void
+        _ body: (inout RecordDecoder, (inout RecordBuffer, RecordDecoder.Location) -> Void) -> Void
     ) throws {
         var failure: (any Error)?
-        body(&decoder) { record, place in
+        body(&decoder) { record, location in
             guard failure == nil else {
                 return
             }
             guard skippedRecords == 0 else {
                 skippedRecords -= 1
-                lastPlace = place
+                lastLocation = location
                 return
             }
             do {
                 if let beginning = newFile() {
                     try consumer.secure(beginning)
                 }
-                try consumer.add(&record, endingAt: resume(at: place))
-                lastPlace = place
+                try consumer.add(&record, endingAt: resume(at: location))
+                lastLocation = location
             } catch {
                 failure = error
             }
@@ -173,15 +173,15 @@ final class FileInput: SourceInput {
 
     /// Where reading can begin for the next record, if that is in a file that is not secured yet.
     private func newFile() -> [UInt8]? {
-        forget(before: end(of: lastPlace))
+        forget(before: end(of: lastLocation))
         guard let piece = pieces.first, piece.file != securedFile else {
             return nil
         }
         securedFile = piece.file
-        return resume(at: lastPlace)
+        return resume(at: lastLocation)
     }
 
-    private func end(of place: RecordDecoder.Place?) -> UInt64 { (place?.end ?? 0) + withheld }
+    private func end(of location: RecordDecoder.Location?) -> UInt64 { (location?.end ?? 0) + withheld }
 
     /// Removes the pieces before the one that contains what follows `end`.
     private func forget(before end: UInt64) {
@@ -190,15 +190,15 @@ final class FileInput: SourceInput {
         }
     }
 
-    /// Where to begin for what follows `place`; nil: the beginning.
-    private func resume(at place: RecordDecoder.Place?) -> [UInt8] {
-        let end = end(of: place)
+    /// Where to begin for what follows `location`; nil: the beginning.
+    private func resume(at location: RecordDecoder.Location?) -> [UInt8] {
+        let end = end(of: location)
         forget(before: end)
         guard let piece = pieces.first else {
             return []
         }
         let behind = piece.size - min(piece.size, end - min(end, piece.offset))
-        return Self.resume(at: piece.position, behind: behind, skip: place?.skip ?? 0)
+        return Self.resume(at: piece.position, behind: behind, skip: location?.skip ?? 0)
     }
 
     /// Where to begin for what follows so far; empty when there is no file.

@@ -193,11 +193,11 @@ extension FileSources {
         let all = Set(paths)
         return paths.filter { !RotatedName.isCompressed($0) }.filter { path in
             // `a.log.1` and `a.log-20261120` belong to `a.log`; `a-worker` beside `a` is a log of its own.
-            !path.utf8.indices.contains { place in
-                guard [UInt8(ascii: "."), UInt8(ascii: "-")].contains(path.utf8[place]) else {
+            !path.utf8.indices.contains { index in
+                guard [UInt8(ascii: "."), UInt8(ascii: "-")].contains(path.utf8[index]) else {
                     return false
                 }
-                let live = String(path[..<place])
+                let live = String(path[..<index])
                 return all.contains(live) && RotatedName.isRotated(path, of: live)
             }
         }

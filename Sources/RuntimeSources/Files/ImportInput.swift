@@ -9,9 +9,9 @@ import Transforms
 
 /// A file that is read once, from its beginning to its end.
 ///
-/// The place to begin is the file's offset and the number of records to skip, eight bytes each, most significant first,
-/// then how many of the file's first bytes are known, two bytes, and their checksum, four: another file under the same
-/// name is read from its beginning.
+/// `resume`, where reading begins again, is the file's offset and the number of records to skip, eight bytes each, most
+/// significant first, then how many of the file's first bytes are known, two bytes, and their checksum, four: another
+/// file under the same name is read from its beginning.
 final class ImportInput: SourceInput {
     private let path: String
     private let file: Descriptor
@@ -62,7 +62,7 @@ final class ImportInput: SourceInput {
     func read(into consumer: any RecordConsumer) throws -> ReadResult {
         let count = try systemCall("read", path) { pread(file.raw, &buffer, buffer.count, off_t(done)) }
         var failure: (any Error)?
-        func take(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
+        func take(_ record: inout RecordBuffer, _ location: RecordDecoder.Location) {
             guard skip == 0 else {
                 skip -= 1
                 return
@@ -71,7 +71,7 @@ final class ImportInput: SourceInput {
                 return
             }
             do {
-                try consumer.add(&record, endingAt: resume(at: place))
+                try consumer.add(&record, endingAt: resume(at: location))
             } catch {
                 failure = error
             }
@@ -89,11 +89,11 @@ final class ImportInput: SourceInput {
         return count > 0 ? .more : .end
     }
 
-    private func resume(at place: RecordDecoder.Place) -> [UInt8] {
+    private func resume(at location: RecordDecoder.Location) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(22)
-        bytes.append(bigEndian: place.end)
-        bytes.append(bigEndian: UInt64(place.skip))
+        bytes.append(bigEndian: location.end)
+        bytes.append(bigEndian: UInt64(location.skip))
         bytes += fingerprint
         return bytes
     }

@@ -7,16 +7,16 @@ import TextFormats
 
 /// A journal as the input of a source: entries whose divided lines are joined, without this process's own.
 ///
-/// The place to begin is the number of records to skip, four bytes, most significant first, and a cursor. Each record that
-/// is left out counts as one, there and in the records' numbers.
+/// `resume`, where reading begins again, is the number of records to skip, four bytes, most significant first, and a
+/// cursor. Each record that is left out counts as one, there and in the records' numbers.
 final class JournalInput: SourceInput {
     private let open: (String?) throws(SystemError) -> any JournalEntries
     private let ownProcess = Array(String(getpid()).utf8)
     private let own: ServiceIdentity
     /// The cursor after which reading begins for the first time, until that is secured.
     private var start: String?
-    /// Whether the place after the next record is to be secured: the oldest entries, which have no place before them, are
-    /// the first to be removed.
+    /// Whether the position after the next record is to be secured: the oldest entries, which have no position before
+    /// them, are the first to be removed.
     private var securesNext = false
     private var entries: (any JournalEntries)?
     private var joiner = JournalLineJoiner()
@@ -27,7 +27,7 @@ final class JournalInput: SourceInput {
     /// The number of skipped entries that was reported last.
     private var reportedSkipped = 0
 
-    /// Maximum length of a cursor, in bytes, so that the place fits into a position: journald's have about 140.
+    /// Maximum length of a cursor, in bytes, so that `resume` fits into a position: journald's have about 140.
     static let cursorLimit = ReadPosition.resumeLimit - 4
     /// Entries read in one turn.
     private static let turnCount = 256
@@ -76,7 +76,7 @@ final class JournalInput: SourceInput {
         }
         defer { reportSkipped(entries.skipped) }
         if let start {
-            try consumer.secure(Self.place(skip: 0, start))
+            try consumer.secure(Self.resume(skip: 0, start))
             self.start = nil
         }
         for _ in 0..<Self.turnCount {
@@ -87,7 +87,7 @@ final class JournalInput: SourceInput {
                         // It was not known before, so nothing was read yet.
                         joiner = JournalLineJoiner(after: start)
                     }
-                    try consumer.secure(Self.place(skip: 0, start))
+                    try consumer.secure(Self.resume(skip: 0, start))
                 }
                 return follows ? .idle : .end
             }
@@ -102,13 +102,13 @@ final class JournalInput: SourceInput {
                 continue
             }
             guard !isOwn else {
-                consumer.omit(endingAt: place)
+                consumer.omit(endingAt: resume)
                 continue
             }
-            try consumer.add(&record, endingAt: place)
+            try consumer.add(&record, endingAt: resume)
             if securesNext {
                 securesNext = false
-                try consumer.secure(place)
+                try consumer.secure(resume)
             }
         }
         return .more
@@ -126,12 +126,12 @@ final class JournalInput: SourceInput {
         )
     }
 
-    private var place: [UInt8] {
-        let resume = joiner.resume
-        return Self.place(skip: resume.skip, resume.cursor)
+    private var resume: [UInt8] {
+        let next = joiner.resume
+        return Self.resume(skip: next.skip, next.cursor)
     }
 
-    private static func place(skip: Int, _ cursor: String) -> [UInt8] {
+    private static func resume(skip: Int, _ cursor: String) -> [UInt8] {
         [UInt8](bigEndian: UInt32(clamping: skip)) + Array(cursor.utf8)
     }
 

@@ -79,7 +79,7 @@ final class JournalReader: JournalEntries {
         return handle
     }
 
-    // MARK: - Places
+    // MARK: - Positions
 
     /// Goes to the first entry after the cursor; when its file is gone, to the first entry after its time.
     private func seek(after cursor: String) throws(SystemError) {
@@ -176,9 +176,9 @@ final class JournalReader: JournalEntries {
             guard let sign = field.prefix(256).firstIndex(of: UInt8(ascii: "=")) else {
                 continue
             }
-            let place = record.store(field)
-            let name = place.lowerBound..<place.lowerBound + sign
-            let value = name.upperBound + 1..<place.upperBound
+            let range = record.store(field)
+            let name = range.lowerBound..<range.lowerBound + sign
+            let value = name.upperBound + 1..<range.upperBound
             record.fields.append(RecordBuffer.Field(name: name, value: value, form: .text))
         }
     }

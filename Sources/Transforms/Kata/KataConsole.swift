@@ -28,33 +28,33 @@ enum KataConsole {
     }
 
     private static func unpackConsole(
-        _ place: Range<Int>,
+        _ range: Range<Int>,
         _ record: inout RecordBuffer,
         from first: Int,
         besides message: Int,
         _ console: Int
     ) {
-        let text = Array(record[place])
+        let text = Array(record[range])
         let inner = record.fields.count
         let isAgent = text.first { $0 > 0x20 }.map { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "\"") } ?? false
         var end = text.count
         if isAgent {
             end = text.withUnsafeBytes {
-                KataParser.parseForm($0, from: 0, at: place.lowerBound, quotes: 0, into: &record)
+                KataParser.parseForm($0, from: 0, at: range.lowerBound, quotes: 0, into: &record)
             }
             KataRecovery.apply(to: &record, from: inner)
         }
         let isRecord = isAgent && record.firstIndex(of: KataFields.message, from: inner) != nil
         if isRecord, text[end...].contains(where: { $0 > 0x20 }) {
             // What the guest printed after the agent's record on the same line.
-            let rest = place.lowerBound + end..<place.upperBound
+            let rest = range.lowerBound + end..<range.upperBound
             let name = record.store(ParseFault.unparsedName)
             record.fields.append(RecordBuffer.Field(name: name, value: rest, form: .text))
         }
         if !isRecord {
             record.fields.removeSubrange(inner...)
             let name = record.store(KataFields.message)
-            record.fields.append(RecordBuffer.Field(name: name, value: place, form: .text))
+            record.fields.append(RecordBuffer.Field(name: name, value: range, form: .text))
             record.append(KataFields.source, consoleSource.utf8, .plain)
             keep(KataFields.level, of: &record, first..<inner)
         }
@@ -62,14 +62,14 @@ enum KataConsole {
     }
 
     private static func unpackLogfmt(
-        _ place: Range<Int>,
+        _ range: Range<Int>,
         _ record: inout RecordBuffer,
         from first: Int,
         besides message: Int
     ) {
-        let text = Array(record[place])
+        let text = Array(record[range])
         let inner = record.fields.count
-        _ = text.withUnsafeBytes { LogfmtParser.parse($0, at: place.lowerBound, into: &record) }
+        _ = text.withUnsafeBytes { LogfmtParser.parse($0, at: range.lowerBound, into: &record) }
         replace(first..<inner, besides: message, of: &record)
     }
 

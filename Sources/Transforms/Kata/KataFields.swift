@@ -74,8 +74,8 @@ enum KataFields {
             guard let index = record.firstIndex(of: name, from: first) else {
                 continue
             }
-            let place = record.fields[index].value
-            let moment = record.bytes.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: .init(rebasing: $0[place])) }
+            let range = record.fields[index].value
+            let moment = record.bytes.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: .init(rebasing: $0[range])) }
             guard let moment else {
                 continue
             }

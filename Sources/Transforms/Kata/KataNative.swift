@@ -19,17 +19,17 @@ enum KataNative {
 
     /// Adds what it says under the names that `KataParser` uses. A message that is an agent's record is parsed: its
     /// time and sandbox are ignored.
-    static func parse(_ text: UnsafeRawBufferPointer, at place: Int, into record: inout RecordBuffer) {
+    static func parse(_ text: UnsafeRawBufferPointer, at base: Int, into record: inout RecordBuffer) {
         let first = record.fields.count
         let isObject = text.first { $0 > 0x20 }.map { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "\"") } ?? false
         if isObject {
-            _ = KataParser.parseRecord(text, from: 0, at: place, into: &record)
+            _ = KataParser.parseRecord(text, from: 0, at: base, into: &record)
             KataFields.setClaimed(&record, from: first)
         }
         if record.firstIndex(of: KataFields.message, from: first) == nil {
             record.fields.removeSubrange(first...)
             let name = record.store(KataFields.message)
-            let value = place..<place + text.count
+            let value = base..<base + text.count
             record.fields.append(RecordBuffer.Field(name: name, value: value, form: .text))
             copy(Self.name, as: KataFields.name, in: &record, from: first)
             copy("PID", as: KataFields.process, in: &record, from: first)

@@ -22,7 +22,7 @@ struct KataParser {
     static let quoteLimit = 3
 
     /// Parses the first record in `text` from `start` on into fields of `record`, whose buffer contains `text` at
-    /// `base`. Returns the place after it, where another may begin. What `isClaimed` is taken for a guest's.
+    /// `base`. Returns the offset after it, where another may begin. What `isClaimed` is taken for a guest's.
     static func parse(
         _ text: UnsafeRawBufferPointer,
         from start: Int = 0,
@@ -109,9 +109,9 @@ struct KataParser {
         else {
             return nil
         }
-        let place = record.store(decoded)
+        let range = record.store(decoded)
         _ = decoded.withUnsafeBytes {
-            parseForm($0, from: 0, at: place.lowerBound, quotes: quotes + 1, into: &record)
+            parseForm($0, from: 0, at: range.lowerBound, quotes: quotes + 1, into: &record)
         }
         return scanner.at
     }

@@ -57,14 +57,14 @@ struct KataLogInput {
         let (options, file) = (self.options, self.file)
         var state = (records: records, bodies: bodies, latest: latest, problems: problems)
         (records, bodies, problems) = ([], [], [])
-        func add(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
+        func add(_ record: inout RecordBuffer, _ location: RecordDecoder.Location) {
             let wrong = options.checks ? KataCheck.problems(of: record, allowsMissing: options.allowsMissing) : []
-            state.problems += wrong.map { KataLogProblem(file: file.name, line: place.line, problem: $0) }
+            state.problems += wrong.map { KataLogProblem(file: file.name, line: location.line, problem: $0) }
             statistics.add(record, hasProblem: !wrong.isEmpty)
             state.latest = max(state.latest, record.time ?? state.latest)
             let start = state.bodies.count
             if !options.discardsRecords {
-                options.format.appendBody(record, file: file.nameBytes, line: place.line, to: &state.bodies)
+                options.format.appendBody(record, file: file.nameBytes, line: location.line, to: &state.bodies)
             }
             state.records.append(Record(order: state.latest, body: start..<state.bodies.count))
         }

@@ -60,7 +60,7 @@ public struct KataLogMerge {
         var count = 0
         let start = out.count
         while out.count - start < size, count < Self.recordsPerCall {
-            guard let (place, record) = try nextInput() else {
+            guard let (index, record) = try nextInput() else {
                 return (takeProblems(), false)
             }
             count += 1
@@ -69,12 +69,12 @@ public struct KataLogMerge {
             let delta = last.flatMap { last in known.map { $0.subtractingReportingOverflow(last).partialValue } } ?? 0
             last = known ?? last
             if !options.discardsRecords {
-                inputs[place].bodies.withUnsafeBytes {
+                inputs[index].bodies.withUnsafeBytes {
                     let body = UnsafeRawBufferPointer(rebasing: $0[record.body])
                     options.format.append(body, count: statistics.records, delta: delta, to: &out)
                 }
             }
-            inputs[place].advance()
+            inputs[index].advance()
         }
         return (takeProblems(), true)
     }
@@ -82,11 +82,11 @@ public struct KataLogMerge {
     /// So that problems are reported early when nothing is written.
     private static let recordsPerCall = 10_000
 
-    private mutating func nextInput() throws -> (place: Int, record: KataLogInput.Record)? {
-        var first: (place: Int, record: KataLogInput.Record)?
-        for place in inputs.indices {
-            if let record = try inputs[place].peek(&statistics), first.map({ record.order < $0.record.order }) ?? true {
-                first = (place, record)
+    private mutating func nextInput() throws -> (index: Int, record: KataLogInput.Record)? {
+        var first: (index: Int, record: KataLogInput.Record)?
+        for index in inputs.indices {
+            if let record = try inputs[index].peek(&statistics), first.map({ record.order < $0.record.order }) ?? true {
+                first = (index, record)
             }
         }
         return first

@@ -34,12 +34,12 @@ public struct ParserFilter: Hashable, Sendable {
         guard let index = record.firstIndex(of: key) else {
             return emit(&record)
         }
-        let place = record.fields[index].value
+        let range = record.fields[index].value
         let isUntrusted = record.fields[index].isUntrusted
-        let text = Array(record[place])
+        let text = Array(record[range])
         if format == .kata, KataNative.isNative(record) {
             parse(text, isUntrusted, &record) { text, record in
-                KataNative.parse(text, at: place.lowerBound, into: &record)
+                KataNative.parse(text, at: range.lowerBound, into: &record)
             }
             return emit(&record)
         }
@@ -48,7 +48,7 @@ public struct ParserFilter: Hashable, Sendable {
         while true {
             var isLast = true
             parse(text, isUntrusted, &record) { text, record in
-                isLast = records.parseNext(of: text, at: place.lowerBound, into: &record)
+                isLast = records.parseNext(of: text, at: range.lowerBound, into: &record)
             }
             emit(&record)
             guard !isLast else {
@@ -88,9 +88,9 @@ public struct ParserFilter: Hashable, Sendable {
         else {
             return
         }
-        let place = record.fields[index].value
+        let range = record.fields[index].value
         record.time = record.bytes.withUnsafeBytes {
-            WrittenTimestamp.nanoseconds(.init(rebasing: $0[place]), zone: .system)
+            WrittenTimestamp.nanoseconds(.init(rebasing: $0[range]), zone: .system)
         }
         if record.time != nil, !keepsTimeKey {
             record.fields.remove(at: index)

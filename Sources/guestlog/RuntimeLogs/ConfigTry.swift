@@ -41,7 +41,7 @@ extension Config {
             var decoder = RecordDecoder(format, flattens: flattens)
             var out: [UInt8] = []
             var now = Timestamp(microseconds: 0)
-            func show(_ record: inout RecordBuffer, _ place: RecordDecoder.Place) {
+            func show(_ record: inout RecordBuffer, _ location: RecordDecoder.Location) {
                 if case .journal = source.kind {
                     record.takeJournalBytes()
                     record.takeJournalTime()
