@@ -110,14 +110,14 @@ struct BootHeads {
         }
         let boots = block.records.map { RecordDetail(decoding: $0.detail).boot }
         guard !boots.contains(boot),
-            let place = boots.firstIndex(of: BootDetail(event: .doubtful, position: base))
+            let index = boots.firstIndex(of: BootDetail(event: .doubtful, position: base))
         else {
             return
         }
         var records = block.records
-        var detail = RecordDetail(decoding: records[place].detail)
+        var detail = RecordDetail(decoding: records[index].detail)
         detail.boot = boot
-        records[place].detail = detail.encoded
+        records[index].detail = detail.encoded
         try write(Array(block.text), records, base: base)
     }
 

@@ -34,27 +34,27 @@ struct ReadAhead {
 
     /// Takes the block's task off those requested before; what precedes it is not needed any more.
     private mutating func task(_ header: BlockHeader, of file: SegmentFile) -> DecodeTask {
-        let place = tasks.firstIndex { $0.file === file && $0.header.position == header.position }
-        guard let place, tasks[place].header == header else {
+        let index = tasks.firstIndex { $0.file === file && $0.header.position == header.position }
+        guard let index, tasks[index].header == header else {
             cancel()
             return DecodeTask(file, header)
         }
-        for passed in tasks[..<place] {
+        for passed in tasks[..<index] {
             _ = passed.begin()
         }
-        let found = tasks[place]
-        tasks.removeFirst(place + 1)
+        let found = tasks[index]
+        tasks.removeFirst(index + 1)
         return found
     }
 
     private mutating func request(after header: BlockHeader, of file: SegmentFile) {
         let last = tasks.last?.header ?? header
         guard tasks.count < capacity, tasks.allSatisfy({ $0.file === file }),
-            let place = file.headers.lastIndex(where: { $0.position == last.position })
+            let index = file.headers.lastIndex(where: { $0.position == last.position })
         else {
             return
         }
-        for next in file.headers[(place + 1)...].prefix(capacity - tasks.count) {
+        for next in file.headers[(index + 1)...].prefix(capacity - tasks.count) {
             let task = DecodeTask(file, next)
             tasks.append(task)
             pool.submit(task)

@@ -49,30 +49,30 @@ enum RecordColumns {
             records.append(IndexRecord(offset: base, time: Timestamp(microseconds: time)))
         }
         var total = 0
-        for place in 0..<count {
+        for index in 0..<count {
             guard let value = reader.varint(), value <= UInt64(length - total) else { return nil }
-            records[place].offset = base + UInt64(total)
-            records[place].length = UInt32(value)
+            records[index].offset = base + UInt64(total)
+            records[index].length = UInt32(value)
             total += Int(value)
         }
         guard total == length else {
             return nil
         }
         var detailed: [Int] = []
-        for place in 0..<count {
+        for index in 0..<count {
             guard let value = reader.varint() else { return nil }
-            records[place].flags = RecordFlags(rawValue: UInt16(value & (hasDetail - 1)))
+            records[index].flags = RecordFlags(rawValue: UInt16(value & (hasDetail - 1)))
             if value & hasDetail != 0 {
-                detailed.append(place)
+                detailed.append(index)
             }
         }
-        for place in 0..<count {
+        for index in 0..<count {
             guard let value = reader.varint() else { return nil }
-            records[place].lines = UInt16(truncatingIfNeeded: value)
+            records[index].lines = UInt16(truncatingIfNeeded: value)
         }
-        for place in detailed {
+        for index in detailed {
             guard let size = reader.varint(), let detail = reader.take(Int(clamping: size)) else { return nil }
-            records[place].detail = Array(detail)
+            records[index].detail = Array(detail)
         }
         return records
     }

@@ -85,10 +85,10 @@ public struct RecordDetail: Hashable, Sendable {
 
     private static func append(_ tag: UInt8, to out: inout [UInt8], _ body: (inout [UInt8]) -> Void) {
         out.append(tag)
-        let place = out.count
+        let lengthOffset = out.count
         out.append(0)
         body(&out)
-        out[place] = UInt8(out.count - place - 1)
+        out[lengthOffset] = UInt8(out.count - lengthOffset - 1)
     }
 
     /// Decodes a detail; unknown tags, of newer versions, are skipped, and values that this version never writes.

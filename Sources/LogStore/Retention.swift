@@ -139,8 +139,8 @@ public final class Retention {
             streams.append((stream, try store.usage(of: stream)))
         }
         streams.sort { $0.usage > $1.usage }
-        for (place, (stream, usage)) in streams.enumerated() {
-            let next = place + 1 < streams.count ? streams[place + 1].usage : 0
+        for (index, (stream, usage)) in streams.enumerated() {
+            let next = index + 1 < streams.count ? streams[index + 1].usage : 0
             let victims = try victims(of: stream, freeing: min(excess, max(1, usage - next)))
             if !victims.isEmpty {
                 return try evict(victims, of: stream)

@@ -125,14 +125,14 @@ final class SegmentFile {
         var at = start + 1
         while at + SkippableFrame.headerSize <= size {
             let bytes = try file.read(at: at, count: min(window, size - at))
-            let place = bytes.withUnsafeBytes { buffer in
+            let offset = bytes.withUnsafeBytes { buffer in
                 withUnsafeBytes(of: SkippableFrame.magic.littleEndian) { magic in
                     gl_memmem(buffer.baseAddress, buffer.count, magic.baseAddress, magic.count)
                         .map { $0 - buffer.baseAddress! }
                 }
             }
-            if let place {
-                return at + place
+            if let offset {
+                return at + offset
             }
             guard bytes.count == window else {
                 return nil

@@ -62,8 +62,8 @@ enum SegmentIndex {
             }
             var headers: [BlockHeader] = []
             headers.reserveCapacity(count)
-            for place in 0..<count {
-                let entry = UnsafeRawBufferPointer(rebasing: body[place * entrySize..<(place + 1) * entrySize])
+            for index in 0..<count {
+                let entry = UnsafeRawBufferPointer(rebasing: body[index * entrySize..<(index + 1) * entrySize])
                 guard var header = BlockHeader(decodingFields: entry) else {
                     return nil
                 }

@@ -118,8 +118,8 @@ extension StoreCheck.VM {
         let known = Set((earlier.damages + earlier.streams.flatMap(\.damages)).map(key))
         var confirmed = self
         confirmed.damages.removeAll { !known.contains(key($0)) }
-        for place in confirmed.streams.indices {
-            confirmed.streams[place].damages.removeAll { !known.contains(key($0)) }
+        for index in confirmed.streams.indices {
+            confirmed.streams[index].damages.removeAll { !known.contains(key($0)) }
         }
         return confirmed
     }

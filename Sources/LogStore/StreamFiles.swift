@@ -75,8 +75,8 @@ final class StreamFiles {
     }
 
     /// Records that a block could not be read. A pair is skipped as a whole: its records share disk blocks.
-    func failed(_ place: BlockLocation, _ error: SystemError) {
-        if case .active(let pair, _) = place {
+    func failed(_ location: BlockLocation, _ error: SystemError) {
+        if case .active(let pair, _) = location {
             unreadable[.init(base: pair.base, kind: .pair)] = error
         }
     }
@@ -128,13 +128,13 @@ final class StreamFiles {
             // ends. A file that a crash emptied has no blocks.
             var left = kind == .head ? Int.max : 2
             for extent in candidates.reversed() where extent.kind == kind && left > 0 {
-                let places = try blocks(of: extent)
-                left -= places.isEmpty ? 0 : 1
-                for place in places {
-                    if place.offset < position, place.end == position {
-                        ending.append(place)
-                    } else if place.offset == position || (place.offset < position && place.end > position) {
-                        holding.append(place)
+                let locations = try blocks(of: extent)
+                left -= locations.isEmpty ? 0 : 1
+                for location in locations {
+                    if location.offset < position, location.end == position {
+                        ending.append(location)
+                    } else if location.offset == position || (location.offset < position && location.end > position) {
+                        holding.append(location)
                     }
                 }
             }

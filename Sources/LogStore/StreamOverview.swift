@@ -60,8 +60,8 @@ extension StreamReader {
             {
                 continue
             }
-            for place in try files.blocks(of: extent) where place.end > covered || place.offset >= covered {
-                var summary = place.summary
+            for location in try files.blocks(of: extent) where location.end > covered || location.offset >= covered {
+                var summary = location.summary
                 summary.offset = max(summary.offset, covered)
                 summaries.append(summary)
                 covered = max(covered, summary.end)
@@ -78,19 +78,19 @@ extension StreamReader {
     /// The records of the block that begins at `summary.offset`, without its text; empty when it is gone or damaged.
     public func records(of summary: BlockSummary) throws(SystemError) -> [IndexRecord] {
         try overFreshFiles { () throws(SystemError) in
-            for place in try files.blocks(at: summary.offset).holding {
-                if let records = try records(in: place) {
-                    return place.offset == summary.offset ? records : records.filter { $0.end > summary.offset }
+            for location in try files.blocks(at: summary.offset).holding {
+                if let records = try records(in: location) {
+                    return location.offset == summary.offset ? records : records.filter { $0.end > summary.offset }
                 }
             }
             return []
         }
     }
 
-    /// The records in `place`; nil when they are damaged.
-    private func records(in place: BlockLocation) throws(SystemError) -> [IndexRecord]? {
+    /// The records in `location`; nil when they are damaged.
+    private func records(in location: BlockLocation) throws(SystemError) -> [IndexRecord]? {
         do throws(SystemError) {
-            return try place.records(decompressor)
+            return try location.records(decompressor)
         } catch {
             guard error.isDamagedFile else {
                 throw error

@@ -93,43 +93,43 @@ public final class StreamReader {
     private func lookUp(at cursor: Cursor) throws(SystemError) -> Found {
         var found = Found()
         let (ending, holding) = try files.blocks(at: cursor.offset)
-        for place in ending where place.trailingMarkers > cursor.markers {
-            if let batch = try serve(place, at: cursor, &found.isDamaged) {
+        for location in ending where location.trailingMarkers > cursor.markers {
+            if let batch = try serve(location, at: cursor, &found.isDamaged) {
                 return Found(batch: batch)
             }
         }
-        for place in holding {
-            if let batch = try serve(place, at: cursor, &found.isDamaged) {
+        for location in holding {
+            if let batch = try serve(location, at: cursor, &found.isDamaged) {
                 return Found(batch: batch)
             }
         }
         return found
     }
 
-    /// The data of `place` at the cursor; nil when there is none, or it is damaged.
+    /// The data of `location` at the cursor; nil when there is none, or it is damaged.
     private func serve(
-        _ place: BlockLocation,
+        _ location: BlockLocation,
         at cursor: Cursor,
         _ isDamaged: inout Bool
     ) throws(SystemError) -> Batch? {
         do throws(SystemError) {
-            return try batch(in: place, at: cursor, &isDamaged)
+            return try batch(in: location, at: cursor, &isDamaged)
         } catch {
             guard error.isDamagedFile else {
                 throw error
             }
-            files.failed(place, error)
+            files.failed(location, error)
             isDamaged = true
             return nil
         }
     }
 
     private func batch(
-        in place: BlockLocation,
+        in location: BlockLocation,
         at cursor: Cursor,
         _ isDamaged: inout Bool
     ) throws(SystemError) -> Batch? {
-        switch place {
+        switch location {
         case .sealed(let file, let header):
             guard let block = try group.block(header, of: file) else {
                 isDamaged = true

@@ -44,8 +44,8 @@ struct StreamRecovery {
         let extents = try layout.extents(on: fileSystem)
         let known = extents.filter { $0.kind == .pair }.map(\.base)
         let pairs = try cutUnsyncedBlocks(pairs: known, &recovered)
-        for (place, base) in pairs.enumerated() {
-            let next = place + 1 < pairs.count ? pairs[place + 1] : nil
+        for (index, base) in pairs.enumerated() {
+            let next = index + 1 < pairs.count ? pairs[index + 1] : nil
             guard let pair = try repair(base, limit: next) else {
                 recovered.nextOffset = max(recovered.nextOffset, base)
                 recovered.closedPairs.append(base)

@@ -50,12 +50,12 @@ struct FileSequence {
     /// are open, and stay readable when they are not in the folder any more; `currentModified` when the current file was
     /// last written.
     mutating func accept(_ entries: [Entry], currentModified: Int = 0, isHeld: (LogFileID) -> Bool) {
-        let place = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.id, $0) })
-        let known = pending.compactMap(\.id).lazy.compactMap { place[$0] }.min()
+        let indexes = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.id, $0) })
+        let known = pending.compactMap(\.id).lazy.compactMap { indexes[$0] }.min()
         let begin: Int
         var isUncertain = false
-        if let current, let at = place[current] {
-            begin = at + 1
+        if let current, let index = indexes[current] {
+            begin = index + 1
         } else if let known {
             begin = known
         } else {
@@ -67,7 +67,7 @@ struct FileSequence {
         var next = pending.compactMap { item -> Item? in
             switch item {
             case .gap: item
-            case .file(let entry) where place[entry.id] != nil: nil
+            case .file(let entry) where indexes[entry.id] != nil: nil
             case .file(let entry) where isHeld(entry.id): item
             // The size of a file that was live may have grown after it was seen.
             case .file(let entry): .gap(FollowGap(.removed, bytes: entry.isLive ? nil : entry.size))

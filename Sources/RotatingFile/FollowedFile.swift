@@ -28,16 +28,16 @@ final class FollowedFile {
 
     /// Reads at `offset`, as pread(2).
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
-        let place = descriptor.raw
-        return try systemCall("read", path) { pread(place, buffer.baseAddress, buffer.count, off_t(offset)) }
+        let raw = descriptor.raw
+        return try systemCall("read", path) { pread(raw, buffer.baseAddress, buffer.count, off_t(offset)) }
     }
 
     /// Up to `ContentCheck.window` bytes before `offset`; fewer when the file ends before it.
     func bytes(before offset: UInt64) throws(SystemError) -> [UInt8] {
         let count = Int(min(offset, UInt64(ContentCheck.window)))
         var bytes = [UInt8](repeating: 0, count: count)
-        let place = descriptor.raw
-        let read = try systemCall("read", path) { pread(place, &bytes, count, off_t(offset) - off_t(count)) }
+        let raw = descriptor.raw
+        let read = try systemCall("read", path) { pread(raw, &bytes, count, off_t(offset) - off_t(count)) }
         return Array(bytes.prefix(read))
     }
 
@@ -55,8 +55,8 @@ final class FollowedFile {
     func endOfHole() throws(SystemError) -> UInt64 {
         let data = UInt64(max(0, gl_first_data(descriptor.raw)))
         var block = [UInt8](repeating: 0, count: Self.largestBlock)
-        let place = descriptor.raw
-        let count = try systemCall("read", path) { pread(place, &block, block.count, off_t(data)) }
+        let raw = descriptor.raw
+        let count = try systemCall("read", path) { pread(raw, &block, block.count, off_t(data)) }
         return data + UInt64(block[..<count].firstIndex { $0 != 0 } ?? count)
     }
 

@@ -32,28 +32,28 @@ public final class LogFileWatch {
             self.reportsWrites = reportsWrites
         }
 
-        func insert(_ id: ID, _ place: Place) {
-            if place.isFile {
-                files[place.name, default: []].insert(id)
+        func insert(_ id: ID, _ location: Location) {
+            if location.isFile {
+                files[location.name, default: []].insert(id)
             } else {
-                awaited[place.name, default: []].insert(id)
+                awaited[location.name, default: []].insert(id)
             }
         }
 
-        func remove(_ id: ID, _ place: Place) {
-            files[place.name]?.remove(id)
-            awaited[place.name]?.remove(id)
-            if files[place.name]?.isEmpty == true {
-                files[place.name] = nil
+        func remove(_ id: ID, _ location: Location) {
+            files[location.name]?.remove(id)
+            awaited[location.name]?.remove(id)
+            if files[location.name]?.isEmpty == true {
+                files[location.name] = nil
             }
-            if awaited[place.name]?.isEmpty == true {
-                awaited[place.name] = nil
+            if awaited[location.name]?.isEmpty == true {
+                awaited[location.name] = nil
             }
         }
     }
 
     /// Where a file's changes are reported.
-    private struct Place {
+    private struct Location {
         let folder: Bytewise<String>
         /// The file's name, or that of the missing folder.
         let name: String
@@ -63,7 +63,7 @@ public final class LogFileWatch {
     private let instance: DirectoryWatch?
     private let warn: (String) -> Void
     private var paths: [ID: String] = [:]
-    private var places: [ID: Place] = [:]
+    private var locations: [ID: Location] = [:]
     private var folders: [Bytewise<String>: Folder] = [:]
     /// Several paths can lead to one folder.
     private var foldersOfWatch: [Int32: Set<Bytewise<String>>] = [:]
@@ -112,12 +112,12 @@ public final class LogFileWatch {
         lastNumber += 1
         let id = ID(number: lastNumber)
         paths[id] = path
-        place(id)
+        startWatching(id)
         return id
     }
 
     public func remove(_ id: ID) {
-        displace(id)
+        stopWatching(id)
         paths[id] = nil
     }
 
@@ -142,13 +142,13 @@ public final class LogFileWatch {
         }
         var changed = folder.files[name] ?? []
         // The names of backups begin with the live file's.
-        for place in name.utf8.indices where name.utf8[place] == 0x2e || name.utf8[place] == 0x2d {
-            if let files = folder.files[String(name[..<place])] {
+        for index in name.utf8.indices where name.utf8[index] == 0x2e || name.utf8[index] == 0x2d {
+            if let files = folder.files[String(name[..<index])] {
                 changed.formUnion(files)
             }
         }
         if let found = folder.awaited[name] {
-            replace(found)
+            restartWatching(found)
             changed.formUnion(found)
         }
         return changed
@@ -160,19 +160,19 @@ public final class LogFileWatch {
             return []
         }
         let lost = Set(folder.files.values.joined()).union(folder.awaited.values.joined())
-        replace(lost)
+        restartWatching(lost)
         return lost
     }
 
-    // MARK: - Placing watches
+    // MARK: - Watching
 
-    private func replace(_ ids: Set<ID>) {
-        ids.forEach(displace)
-        ids.forEach(place)
+    private func restartWatching(_ ids: Set<ID>) {
+        ids.forEach(stopWatching)
+        ids.forEach(startWatching)
     }
 
     /// Watches the file's folder, or the nearest one above it that exists.
-    private func place(_ id: ID) {
+    private func startWatching(_ id: ID) {
         guard let instance, let path = paths[id] else {
             polled.insert(id)
             return
@@ -182,7 +182,7 @@ public final class LogFileWatch {
         while true {
             do throws(SystemError) {
                 try watch(folder, on: instance, writes: isFile)
-                register(id, Place(folder: Bytewise(folder), name: name, isFile: isFile))
+                register(id, Location(folder: Bytewise(folder), name: name, isFile: isFile))
                 if isFile {
                     return pollIfRemote(id, folder)
                 }
@@ -190,7 +190,7 @@ public final class LogFileWatch {
                 guard FileAttributes(at: folder == "/" ? "/" + name : folder + "/" + name) != nil else {
                     return
                 }
-                displace(id)
+                stopWatching(id)
                 (folder, name) = DirectoryHandle.split(path)
                 isFile = true
             } catch {
@@ -228,22 +228,22 @@ public final class LogFileWatch {
         foldersOfWatch[watch, default: []].insert(Bytewise(folder))
     }
 
-    private func register(_ id: ID, _ place: Place) {
-        places[id] = place
-        folders[place.folder]?.insert(id, place)
+    private func register(_ id: ID, _ location: Location) {
+        locations[id] = location
+        folders[location.folder]?.insert(id, location)
     }
 
-    private func displace(_ id: ID) {
+    private func stopWatching(_ id: ID) {
         polled.remove(id)
-        guard let place = places.removeValue(forKey: id), let folder = folders[place.folder] else {
+        guard let location = locations.removeValue(forKey: id), let folder = folders[location.folder] else {
             return
         }
-        folder.remove(id, place)
+        folder.remove(id, location)
         guard folder.isEmpty else {
             return
         }
-        folders[place.folder] = nil
-        foldersOfWatch[folder.watch]?.remove(place.folder)
+        folders[location.folder] = nil
+        foldersOfWatch[folder.watch]?.remove(location.folder)
         if foldersOfWatch[folder.watch]?.isEmpty == true {
             foldersOfWatch[folder.watch] = nil
             instance?.remove(folder.watch)

@@ -35,8 +35,8 @@ public struct RotatedFiles: Sendable {
             throw SystemError("open", path, code: ENOENT)
         }
         var start: UInt64 = 0
-        if let place = files.firstIndex(where: { $0.inode == inode }) {
-            files.removeFirst(place)
+        if let index = files.firstIndex(where: { $0.inode == inode }) {
+            files.removeFirst(index)
             start = offset
         }
         var text: [UInt8] = []

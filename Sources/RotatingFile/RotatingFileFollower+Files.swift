@@ -206,8 +206,8 @@ extension RotatingFileFollower {
             found = try copy(in: scan, at: position.offset, position.check, besides: [])
             copied = found == nil ? nil : saved.map { entries[$0].id }
         }
-        if let found, let place = entries.firstIndex(where: { $0.id == found.id }) {
-            accept(entries, current: found.id, passed: Array(entries[..<place]))
+        if let found, let index = entries.firstIndex(where: { $0.id == found.id }) {
+            accept(entries, current: found.id, passed: Array(entries[..<index]))
             let offset = position.offset - min(position.rewind, position.offset)
             begin(found, at: offset, after: try found.bytes(before: offset))
         } else if let saved {

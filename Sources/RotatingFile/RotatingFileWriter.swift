@@ -216,10 +216,10 @@ public final class RotatingFileWriter {
                 try folder.remove(name)
             }
         } catch  where error.code == ENOENT {}
-        for place in stride(from: limits.backups - 1, through: 0, by: -1) {
-            let source = place == 0 ? name : "\(name).\(place - 1)"
+        for number in stride(from: limits.backups - 1, through: 0, by: -1) {
+            let source = number == 0 ? name : "\(name).\(number - 1)"
             do throws(SystemError) {
-                try folder.rename(source, to: "\(name).\(place)")
+                try folder.rename(source, to: "\(name).\(number)")
             } catch  where error.code == ENOENT {}
         }
         position = 0

@@ -108,7 +108,7 @@ final class TailOutput {
     }
 
     private var isWritable: Bool {
-        var place = pollfd(descriptor.raw, POLLOUT)
-        return poll(&place, 1, 0) > 0 && place.revents & Int16(POLLOUT) != 0
+        var request = pollfd(descriptor.raw, POLLOUT)
+        return poll(&request, 1, 0) > 0 && request.revents & Int16(POLLOUT) != 0
     }
 }

@@ -89,8 +89,8 @@ public struct PodLogText: Sendable {
             return false
         }
         let order = Self.second(of: line.time) - Self.second(of: last.time)
-        if order == 0, let place = recent[range].firstIndex(of: line) {
-            expected = place + 1..<range.upperBound
+        if order == 0, let index = recent[range].firstIndex(of: line) {
+            expected = index + 1..<range.upperBound
             return true
         }
         if order >= 0, range.lowerBound == 0 {

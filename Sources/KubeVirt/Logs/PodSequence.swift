@@ -51,27 +51,27 @@ public struct PodSequence: Sendable {
 
     /// Takes a line of the pod with that UID, received at `now`, in monotonic microseconds.
     public mutating func receive(_ line: PodLogLine, from uid: String, at now: Int64) -> [Entry] {
-        guard let place = inputs.firstIndex(where: { $0.pod.uid == uid }) else {
+        guard let index = inputs.firstIndex(where: { $0.pod.uid == uid }) else {
             return []
         }
-        if place > current, inputs[current..<place].allSatisfy(\.hasEnded) {
-            return advance(to: place) + emit([line], of: place)
+        if index > current, inputs[current..<index].allSatisfy(\.hasEnded) {
+            return advance(to: index) + emit([line], of: index)
         }
-        guard place > current else {
-            return emit([line], of: place)
+        guard index > current else {
+            return emit([line], of: index)
         }
-        inputs[place].held.append(line)
-        inputs[place].heldBytes += line.text.count
-        inputs[place].heldSince = inputs[place].heldSince ?? now
-        return inputs[place].heldBytes > Self.holdBytes ? advance(to: place) : expire(at: now)
+        inputs[index].held.append(line)
+        inputs[index].heldBytes += line.text.count
+        inputs[index].heldSince = inputs[index].heldSince ?? now
+        return inputs[index].heldBytes > Self.holdBytes ? advance(to: index) : expire(at: now)
     }
 
     /// The log of the pod with that UID has ended.
     public mutating func end(_ uid: String) -> [Entry] {
-        guard let place = inputs.firstIndex(where: { $0.pod.uid == uid }) else {
+        guard let index = inputs.firstIndex(where: { $0.pod.uid == uid }) else {
             return []
         }
-        inputs[place].hasEnded = true
+        inputs[index].hasEnded = true
         var entries: [Entry] = []
         while inputs[current].hasEnded, current + 1 < inputs.count {
             entries += advance(to: current + 1)
@@ -86,15 +86,15 @@ public struct PodSequence: Sendable {
 
     /// Returns what was held for too long.
     public mutating func expire(at now: Int64) -> [Entry] {
-        guard let place = inputs.lastIndex(where: { $0.heldSince.map { $0 + Self.holdLimit <= now } ?? false }) else {
+        guard let index = inputs.lastIndex(where: { $0.heldSince.map { $0 + Self.holdLimit <= now } ?? false }) else {
             return []
         }
-        return advance(to: place)
+        return advance(to: index)
     }
 
-    private mutating func advance(to place: Int) -> [Entry] {
+    private mutating func advance(to index: Int) -> [Entry] {
         var entries: [Entry] = []
-        for next in current..<place {
+        for next in current..<index {
             current = next + 1
             let held = inputs[current].held
             (inputs[current].held, inputs[current].heldBytes, inputs[current].heldSince) = ([], 0, nil)
@@ -103,11 +103,11 @@ public struct PodSequence: Sendable {
         return entries
     }
 
-    private mutating func emit(_ lines: [PodLogLine], of place: Int) -> [Entry] {
+    private mutating func emit(_ lines: [PodLogLine], of index: Int) -> [Entry] {
         guard let first = lines.first else {
             return []
         }
-        let pod = inputs[place].pod
+        let pod = inputs[index].pod
         let isBoundary = lastPod.map { $0 != pod.uid } ?? (pod.instance != inputs[0].pod.instance)
         lastPod = pod.uid
         return (isBoundary ? [.boundary(pod, time: first.time)] : []) + lines.map { .line($0) }
