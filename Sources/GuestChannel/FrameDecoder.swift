@@ -31,7 +31,7 @@ public struct FrameDecoder: Sendable {
     /// Enough for the longest frame, cut, and for another in it.
     private static let creditLimit = checksumFactor * (GuestFrame.limit + GuestFrame.headerSize)
 
-    /// What begins at a place of the buffer.
+    /// What begins at an offset of the buffer.
     private enum Content {
         case frame(payload: Range<Int>)
         /// More bytes are needed to know.
@@ -89,17 +89,17 @@ public struct FrameDecoder: Sendable {
         guard resynchronizes, start < buffer.count, case .incomplete = content(at: start) else {
             return false
         }
-        var place = nextMagic(from: max(searched, start + 1))
-        while place < buffer.count {
-            switch content(at: place) {
+        var offset = nextMagic(from: max(searched, start + 1))
+        while offset < buffer.count {
+            switch content(at: offset) {
             case .frame:
-                skip(to: place)
+                skip(to: offset)
                 return true
-            case .incomplete where candidate != place:
-                (searched, candidate) = (place, place)
+            case .incomplete where candidate != offset:
+                (searched, candidate) = (offset, offset)
                 return false
             case .incomplete, .noFrame:
-                place = nextMagic(from: place + 1)
+                offset = nextMagic(from: offset + 1)
             }
         }
         (searched, candidate) = (buffer.count, nil)
@@ -109,46 +109,46 @@ public struct FrameDecoder: Sendable {
     /// Whether another call of `expire` may find a frame, though no bytes have arrived.
     public var mayExpire: Bool { candidate != nil }
 
-    private mutating func skip(to place: Int) {
-        skipped += place - start
-        start = place
-        if let candidate, candidate <= place {
+    private mutating func skip(to offset: Int) {
+        skipped += offset - start
+        start = offset
+        if let candidate, candidate <= offset {
             self.candidate = nil
         }
     }
 
-    /// The place of the next magic bytes, or of as many of them as have arrived; the end when there are none.
+    /// The offset of the next magic bytes, or of as many of them as have arrived; the end when there are none.
     private mutating func nextMagic(from begin: Int) -> Int {
-        var place = begin
-        while let zero = buffer[place...].firstIndex(of: GuestFrame.magic[0]) {
+        var offset = begin
+        while let zero = buffer[offset...].firstIndex(of: GuestFrame.magic[0]) {
             if GuestFrame.magic.starts(with: buffer[zero...].prefix(GuestFrame.magic.count)) {
                 scanned += zero - begin
                 return zero
             }
-            place = zero + 1
+            offset = zero + 1
         }
         scanned += buffer.count - begin
         return buffer.count
     }
 
-    private mutating func content(at place: Int) -> Content {
-        let head = buffer[place...].prefix(GuestFrame.magic.count)
+    private mutating func content(at offset: Int) -> Content {
+        let head = buffer[offset...].prefix(GuestFrame.magic.count)
         guard GuestFrame.magic.starts(with: head) else {
             return .noFrame(.noFrame)
         }
-        guard buffer.count - place >= GuestFrame.headerSize else {
+        guard buffer.count - offset >= GuestFrame.headerSize else {
             return .incomplete
         }
-        let size = Int(bigEndian(at: place + 4))
+        let size = Int(bigEndian(at: offset + 4))
         guard size <= GuestFrame.limit else {
             return .noFrame(.frameTooLong(size))
         }
-        let payload = place + GuestFrame.headerSize..<place + GuestFrame.headerSize + size
+        let payload = offset + GuestFrame.headerSize..<offset + GuestFrame.headerSize + size
         guard payload.upperBound <= buffer.count else {
             return .incomplete
         }
         // A sender that has no credit has sent many frames with wrong checksums.
-        guard credit >= size, checksum(of: payload) == bigEndian(at: place + 8) else {
+        guard credit >= size, checksum(of: payload) == bigEndian(at: offset + 8) else {
             return .noFrame(.noFrame)
         }
         return .frame(payload: payload)
@@ -160,7 +160,7 @@ public struct FrameDecoder: Sendable {
         return buffer[payload].withUnsafeBytes { gl_crc32c(0, $0.baseAddress, payload.count) }
     }
 
-    private func bigEndian(at place: Int) -> UInt32 {
-        UInt32(buffer[place..<place + 4].bigEndian)
+    private func bigEndian(at offset: Int) -> UInt32 {
+        UInt32(buffer[offset..<offset + 4].bigEndian)
     }
 }

@@ -28,11 +28,11 @@ public struct Spool: Sendable {
     /// The number of the next record.
     var next: UInt64 { first + UInt64(count) }
 
-    /// The place of the first record among all that were ever added; that of the next one when the spool is empty. A
-    /// new session does not change a record's place.
-    public var firstPlace: UInt64 { earlier + first }
-    /// The place of the next record among all that were ever added.
-    public var nextPlace: UInt64 { earlier + next }
+    /// The ordinal number of the first record among all that were ever added; that of the next one when the spool is
+    /// empty. A new session does not change a record's ordinal number.
+    public var firstOrdinal: UInt64 { earlier + first }
+    /// The ordinal number of the next record among all that were ever added.
+    public var nextOrdinal: UInt64 { earlier + next }
 
     /// Adds a record, which gets the next number.
     public mutating func append(_ record: GuestRecord) {

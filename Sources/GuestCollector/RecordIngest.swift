@@ -17,7 +17,7 @@ final class RecordIngest {
     /// Records that were dropped between those that wait.
     private struct Loss {
         /// The number of waiting records before them.
-        let place: Int
+        let index: Int
         let reason: GapReason
         var bytes: Int
         var count: Int
@@ -79,7 +79,7 @@ final class RecordIngest {
     /// Counts records over the guest's rate, of `bytes` bytes as they were received, that were not added.
     func omit(_ count: Int, bytes: Int) {
         if count > 0 {
-            note(Loss(place: waiting.count, reason: .rateLimit, bytes: bytes, count: count))
+            note(Loss(index: waiting.count, reason: .rateLimit, bytes: bytes, count: count))
         }
     }
 
@@ -121,14 +121,15 @@ final class RecordIngest {
         }
     }
 
-    /// Gives records that must not wait to the log, which counts those that have no space. Losses have their places.
+    /// Gives records that must not wait to the log, which counts those that have no space. Losses are noted between the
+    /// records.
     private func sendOrDrop() {
         spend(waiting.dropFirst(held))
         var given = 0
         for loss in losses {
-            _ = log.add(waiting.dropFirst(given).prefix(loss.place - given), base: base, mayDrop: true) {}
+            _ = log.add(waiting.dropFirst(given).prefix(loss.index - given), base: base, mayDrop: true) {}
             log.countLoss(loss.reason, bytes: loss.bytes, count: loss.count)
-            given = loss.place
+            given = loss.index
         }
         _ = log.add(waiting.dropFirst(given), base: base, mayDrop: true) {}
         log.release(heldMemory)
@@ -175,20 +176,20 @@ final class RecordIngest {
         guard !dropped.isEmpty else {
             return
         }
-        let later = losses.drop { $0.place < count }
+        let later = losses.drop { $0.index < count }
         losses.removeLast(later.count)
         for loss in later {
-            note(Loss(place: count, reason: loss.reason, bytes: loss.bytes, count: loss.count))
+            note(Loss(index: count, reason: loss.reason, bytes: loss.bytes, count: loss.count))
         }
-        note(Loss(place: count, reason: reason, bytes: Self.size(of: dropped), count: dropped.count))
+        note(Loss(index: count, reason: reason, bytes: Self.size(of: dropped), count: dropped.count))
         waiting = waiting.prefix(count)
     }
 
-    /// Keeps a loss for its place, which is after all others; one that no record precedes is marked at once.
+    /// Keeps a loss with its index, which none before it exceeds; one that no record precedes is marked at once.
     private func note(_ loss: Loss) {
-        if loss.place == 0 {
+        if loss.index == 0 {
             log.countLoss(loss.reason, bytes: loss.bytes, count: loss.count)
-        } else if let last = losses.last, last.place == loss.place, last.reason == loss.reason {
+        } else if let last = losses.last, last.index == loss.index, last.reason == loss.reason {
             losses[losses.count - 1].bytes += loss.bytes
             losses[losses.count - 1].count += loss.count
         } else {

@@ -86,7 +86,7 @@ final class Agent {
         let journal = JournalFollower(after: position.stored, on: loop) { [log] in
             log(.warning, $0)
         } onRecord: { [unowned self] record, mark in
-            journalPosition?.note(mark, at: session.spool.nextPlace, first: session.spool.firstPlace)
+            journalPosition?.note(mark, at: session.spool.nextOrdinal, first: session.spool.firstOrdinal)
             add(record)
         }
         self.journal = journal
@@ -101,7 +101,7 @@ final class Agent {
 
     private func add(_ record: GuestRecord) {
         if let number = record.kernelSequence {
-            kernelPosition?.note(number, at: session.spool.nextPlace, first: session.spool.firstPlace)
+            kernelPosition?.note(number, at: session.spool.nextOrdinal, first: session.spool.firstOrdinal)
         }
         session.append(record, at: now)
         paceJournal()
@@ -175,8 +175,8 @@ final class Agent {
         if session.isEstablished {
             noteConnection()
         }
-        kernelPosition?.advance(to: session.spool.firstPlace)
-        journalPosition?.advance(to: session.spool.firstPlace)
+        kernelPosition?.advance(to: session.spool.firstOrdinal)
+        journalPosition?.advance(to: session.spool.firstOrdinal)
         paceJournal()
         scheduleSave()
         perform(action)

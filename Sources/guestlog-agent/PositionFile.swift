@@ -11,8 +11,8 @@ struct PositionFile<Mark: LosslessStringConvertible & Equatable> {
     private let folder: String
     private let name: String
     private let boot: String
-    /// The source's records that are not acknowledged yet: their places among all records, and their marks.
-    private var waiting: [(place: UInt64, mark: Mark)] = []
+    /// The source's records that are not acknowledged yet: their ordinal numbers among all records, and their marks.
+    private var waiting: [(ordinal: UInt64, mark: Mark)] = []
     /// The index of the first of them.
     private var start = 0
     /// The mark of the last record that is stored.
@@ -35,24 +35,24 @@ struct PositionFile<Mark: LosslessStringConvertible & Equatable> {
     /// The number of marks in memory.
     var count: Int { waiting.count - start }
 
-    /// The record with that mark has the place `place` among all records, in whichever session, if it was spooled. Those
-    /// before the place `first` have left the spool.
-    mutating func note(_ mark: Mark, at place: UInt64, first: UInt64) {
-        if count > 0, waiting[waiting.count - 1].place == place {
+    /// The record with that mark has the ordinal number `ordinal` among all records, in whichever session, if it was
+    /// spooled. Those before the ordinal number `first` have left the spool.
+    mutating func note(_ mark: Mark, at ordinal: UInt64, first: UInt64) {
+        if count > 0, waiting[waiting.count - 1].ordinal == ordinal {
             // The record before was not spooled: this one stands for both.
             waiting[waiting.count - 1].mark = mark
         } else {
-            waiting.append((place, mark))
+            waiting.append((ordinal, mark))
         }
         // Of what was dropped while the host is away, the last mark is enough.
-        while count > 1, waiting[start + 1].place < first {
+        while count > 1, waiting[start + 1].ordinal < first {
             removeFirst()
         }
     }
 
-    /// The records before the place `first` have left the spool.
+    /// The records before the ordinal number `first` have left the spool.
     mutating func advance(to first: UInt64) {
-        while count > 0, waiting[start].place < first {
+        while count > 0, waiting[start].ordinal < first {
             stored = waiting[start].mark
             removeFirst()
         }

@@ -56,18 +56,18 @@ import Testing
         var spool = Spool(limit: 10_000)
         var position = PositionFile<UInt64>("k", in: "/nowhere", boot: "b")
         for number in 1...10_000 as ClosedRange<UInt64> {
-            position.note(number, at: spool.nextPlace, first: spool.firstPlace)
+            position.note(number, at: spool.nextOrdinal, first: spool.firstOrdinal)
             spool.append(GuestRecord())
         }
         #expect(spool.dropped > 0 && position.count <= spool.count + 2)
-        position.advance(to: spool.firstPlace)
+        position.advance(to: spool.firstOrdinal)
         #expect(position.stored == spool.dropped)
         // Records that are not spooled.
         for number in 20_000...30_000 as ClosedRange<UInt64> {
-            position.note(number, at: spool.nextPlace, first: spool.firstPlace)
+            position.note(number, at: spool.nextOrdinal, first: spool.firstOrdinal)
         }
         #expect(position.count <= spool.count + 1)
-        position.advance(to: spool.nextPlace + 1)
+        position.advance(to: spool.nextOrdinal + 1)
         #expect(position.stored == 30_000 && position.count == 0)
     }
 
@@ -86,7 +86,7 @@ import Testing
         var position = PositionFile<UInt64>("k", in: "/nowhere", boot: "b")
         func add(_ numbers: ClosedRange<UInt64>) {
             for number in numbers {
-                position.note(number, at: session.spool.nextPlace, first: session.spool.firstPlace)
+                position.note(number, at: session.spool.nextOrdinal, first: session.spool.firstOrdinal)
                 session.append(GuestRecord(), at: 0)
             }
         }
@@ -95,7 +95,7 @@ import Testing
                 var frame: [UInt8] = []
                 GuestFrame.append(message.encoded, to: &frame)
                 _ = session.receive(frame, at: 0)
-                position.advance(to: session.spool.firstPlace)
+                position.advance(to: session.spool.firstOrdinal)
                 while session.nextFrame(at: 0, isFlushing: true) != nil {}
             }
         }

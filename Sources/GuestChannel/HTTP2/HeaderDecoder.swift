@@ -57,11 +57,11 @@ struct HeaderDecoder: Sendable {
         if (1...Self.fixed.count).contains(index) {
             return Self.fixed[index - 1]
         }
-        let place = index - Self.fixed.count - 1
-        guard dynamic.indices.contains(place) else {
+        let dynamicIndex = index - Self.fixed.count - 1
+        guard dynamic.indices.contains(dynamicIndex) else {
             throw .malformed("header field \(index) is unknown")
         }
-        return dynamic[place]
+        return dynamic[dynamicIndex]
     }
 
     private mutating func insert(_ field: Field) {
