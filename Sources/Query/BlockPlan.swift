@@ -50,19 +50,19 @@ struct BlockPlan {
 
     /// The latest time before the block with `position`.
     func latestTime(before position: UInt64) -> Timestamp {
-        let place = firstIndex(endingAfter: position)
-        return place < blocks.count ? latestBefore[place] : latestBefore.last.map { max($0, lastTime) } ?? .distantPast
+        let index = firstIndex(endingAfter: position)
+        return index < blocks.count ? latestBefore[index] : latestBefore.last.map { max($0, lastTime) } ?? .distantPast
     }
 
     /// The latest time before `cursor`, which may be inside a block of `reader`'s stream.
     func latestTime(before cursor: Cursor, _ reader: StreamReader) throws -> Timestamp {
         let before = latestTime(before: cursor.offset)
-        let place = firstIndex(endingAfter: cursor.offset)
-        guard place < blocks.count, (blocks[place].offset, 0) < (cursor.offset, cursor.markers) else {
+        let index = firstIndex(endingAfter: cursor.offset)
+        guard index < blocks.count, (blocks[index].offset, 0) < (cursor.offset, cursor.markers) else {
             return before
         }
         // Unlike text, markers need not be in the order of times.
-        let records = try reader.records(of: blocks[place])
+        let records = try reader.records(of: blocks[index])
         return records.prefix { $0.end <= cursor.offset }.reduce(before) { max($0, time(of: $1)) }
     }
 
@@ -103,23 +103,23 @@ struct BlockPlan {
     /// Where to continue after `cursor` without skipping matches: `cursor` itself, or the beginning of a later block.
     func next(after cursor: Cursor, _ filter: LineFilter) -> Cursor {
         // Markers may be at the end of a block that ends here.
-        var place = cursor.offset == 0 ? 0 : firstIndex(endingAfter: cursor.offset - 1)
-        let first = place
-        while place < blocks.count, !filter.overlaps(times(at: place)) {
-            place += 1
+        var index = cursor.offset == 0 ? 0 : firstIndex(endingAfter: cursor.offset - 1)
+        let first = index
+        while index < blocks.count, !filter.overlaps(times(at: index)) {
+            index += 1
         }
         // Blocks omitted before the first listed one are too old; other holes are reported by the reader.
-        if place == first, place > 0 || !isLimited {
+        if index == first, index > 0 || !isLimited {
             return cursor
         }
-        guard place < blocks.count else {
+        guard index < blocks.count else {
             return end > cursor.offset ? Cursor(offset: end) : cursor
         }
-        let block = blocks[place]
+        let block = blocks[index]
         if block.offset <= cursor.offset {
             return cursor
         }
-        let before = place > 0 ? blocks[place - 1].end : block.offset
+        let before = index > 0 ? blocks[index - 1].end : block.offset
         return before > cursor.offset ? Cursor(offset: before) : cursor
     }
 }

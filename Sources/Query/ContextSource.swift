@@ -38,7 +38,7 @@ final class ContextSource: StreamEntries {
         markProcessed()
         while true {
             if let groupStart {
-                if let event = passed.first, event.place < groupStart {
+                if let event = passed.first, event.position < groupStart {
                     return pass()
                 }
                 passed = []
@@ -75,7 +75,7 @@ final class ContextSource: StreamEntries {
     private func note(_ entry: LogEntry) throws {
         switch entry {
         case .event(let event):
-            if event.place >= end {
+            if event.position >= end {
                 passed.append(event)
             }
         case .line(let line):
@@ -154,9 +154,9 @@ final class ContextSource: StreamEntries {
         return line
     }
 
-    private func endGroup(at place: Cursor) {
+    private func endGroup(at position: Cursor) {
         group = nil
-        end = max(end, place)
+        end = max(end, position)
     }
 
     /// Returns the first event of those that `matches` has passed.
@@ -171,8 +171,8 @@ final class ContextSource: StreamEntries {
 
     func markProcessed() {
         group?.markProcessed()
-        if let place = handedOut {
-            end = max(end, place)
+        if let resume = handedOut {
+            end = max(end, resume)
             handedOut = nil
         }
     }

@@ -35,7 +35,7 @@ public final class EntrySource: @unchecked Sendable {
     private var merger: StreamMerger
     /// The streams read. More are added at the end when they appear.
     public private(set) var streams: [EntryStream] = []
-    /// The places of the streams in the merger.
+    /// The indexes of the streams in the merger.
     private var inputs: [StreamID: Int] = [:]
     /// What may have changed since the store was last read to its end.
     private var changes = StoreChanges.nothing
@@ -187,10 +187,10 @@ public final class EntrySource: @unchecked Sendable {
         guard isFollowing, isDrained else {
             return nil
         }
-        for place in merger.inputs.indices where !merger.inputs[place].source.isSpeaking(at: moment) {
-            if let line = merger.inputs[place].source.takePartial() {
-                markProcessed(place)
-                return (line, place)
+        for index in merger.inputs.indices where !merger.inputs[index].source.isSpeaking(at: moment) {
+            if let line = merger.inputs[index].source.takePartial() {
+                markProcessed(index)
+                return (line, index)
             }
         }
         return nil
@@ -203,10 +203,10 @@ public final class EntrySource: @unchecked Sendable {
         guard isFollowing, isDrained else {
             return nil
         }
-        for place in merger.inputs.indices where merger.inputs[place].source.isUnfinished(since: moment) {
-            if let line = merger.inputs[place].source.takePartial() {
-                markProcessed(place)
-                return (line, place)
+        for index in merger.inputs.indices where merger.inputs[index].source.isUnfinished(since: moment) {
+            if let line = merger.inputs[index].source.takePartial() {
+                markProcessed(index)
+                return (line, index)
             }
         }
         return nil
@@ -256,7 +256,7 @@ public final class EntrySource: @unchecked Sendable {
     public var cursor: QueryCursor {
         var cursor = resumed
         for input in merger.inputs {
-            cursor.places[input.stream] = input.source.cursor
+            cursor.positions[input.stream] = input.source.cursor
         }
         return cursor
     }
@@ -266,7 +266,7 @@ public final class EntrySource: @unchecked Sendable {
     public func takeMovedCursor() -> QueryCursor {
         var cursor = QueryCursor()
         for input in moved {
-            cursor.places[merger.inputs[input].stream] = merger.inputs[input].source.cursor
+            cursor.positions[merger.inputs[input].stream] = merger.inputs[input].source.cursor
         }
         moved.removeAll()
         return cursor
@@ -295,8 +295,8 @@ public final class EntrySource: @unchecked Sendable {
 
     private static func check(_ cursor: QueryCursor, _ vms: [Store.VM]) throws {
         let folders = Set(vms.map(\.directory))
-        guard let foreign = cursor.places.keys.first, !cursor.places.keys.contains(where: { folders.contains($0.vm) })
-        else {
+        let streams = cursor.positions.keys
+        guard let foreign = streams.first, !streams.contains(where: { folders.contains($0.vm) }) else {
             return
         }
         throw QueryError(

@@ -13,7 +13,7 @@ extension LineSource {
         }
         // The next position at which a line is cut.
         let cut = events.first(where: \.cutsLine)
-        if let cut, !torn.isEmpty, cut.place.offset <= batch.block.offset + UInt64(at) {
+        if let cut, !torn.isEmpty, cut.position.offset <= batch.block.offset + UInt64(at) {
             offer(torn.takeRest())
             return
         }
@@ -24,8 +24,8 @@ extension LineSource {
             release()
             return
         }
-        let cutPlace = cut.map { min(batch.stop, Int($0.place.offset - batch.block.offset)) }
-        let windowEnd = cutPlace ?? batch.stop
+        let cutOffset = cut.map { min(batch.stop, Int($0.position.offset - batch.block.offset)) }
+        let windowEnd = cutOffset ?? batch.stop
         guard torn.isEmpty else {
             let window = UnsafeRawBufferPointer(rebasing: batch.block.text[at..<windowEnd].prefix(torn.capacity))
             let count = Lines.firstFeed(in: window).map { $0 + 1 } ?? window.count
@@ -43,7 +43,7 @@ extension LineSource {
         }
     }
 
-    /// The line that begins at the present place, if its end is before `stop`.
+    /// The line that begins at the present offset, if its end is before `stop`.
     private func line(in text: UnsafeRawBufferPointer, to stop: Int) -> DisplayedLineCutter.Cut? {
         guard properties.encoding != .raw else {
             return cutter.line(at: at, in: text, to: stop, limit: lineLimit)
@@ -83,7 +83,7 @@ extension LineSource {
 
     /// Marks the lines up to `position` as processed, unless a marker among them is still to be returned.
     func pass(to position: UInt64) {
-        if events.first.map({ $0.place.offset >= position }) ?? true {
+        if events.first.map({ $0.position.offset >= position }) ?? true {
             cursor = max(cursor, Cursor(offset: position))
         }
     }

@@ -33,8 +33,8 @@ extension LineSource {
 
     /// Skips lines of the window that are certainly not selected, without cutting them.
     func leapInside(_ batch: LoadedBatch, _ windowEnd: Int) {
-        if filter.filtersByTime, let wanted = batch.firstPlace(from: at, filter) {
-            skip(to: wanted.place, in: batch, windowEnd, isDone: wanted.isOlder)
+        if filter.filtersByTime, let wanted = batch.firstOffset(from: at, filter) {
+            skip(to: wanted.offset, in: batch, windowEnd, isDone: wanted.isOlder)
         }
         guard let literal, at < windowEnd else {
             return
@@ -43,8 +43,8 @@ extension LineSource {
         skip(to: min(hit, windowEnd), in: batch, windowEnd, isDone: batch.latest <= filter.until)
     }
 
-    /// The first place that may belong to a match: the literal, or what is displayed in another way than it is stored: a
-    /// console's control byte, a record's value that is not UTF-8, which is an array of numbers.
+    /// The first offset that may belong to a match: the literal, or what is displayed in another way than it is stored:
+    /// a console's control byte, a record's value that is not UTF-8, which is an array of numbers.
     private func candidate(for literal: LiteralSearch, in text: UnsafeRawBufferPointer) -> Int {
         let hit = next(&literalHit, in: text, literal.firstHit)
         switch properties.encoding {
@@ -53,24 +53,24 @@ extension LineSource {
         }
     }
 
-    /// Where `search` finds something at or after the present place; the end of the text when it does not. `known` is
+    /// Where `search` finds something at or after the present offset; the end of the text when it does not. `known` is
     /// its last result in this text.
     private func next(
-        _ known: inout (from: Int, place: Int)?,
+        _ known: inout (from: Int, offset: Int)?,
         in text: UnsafeRawBufferPointer,
         _ search: (UnsafeRawBufferPointer) -> Int?
     ) -> Int {
-        if let known, known.from <= at, at <= known.place {
-            return known.place
+        if let known, known.from <= at, at <= known.offset {
+            return known.offset
         }
-        let place = search(UnsafeRawBufferPointer(rebasing: text[at...])).map { $0 + at } ?? text.count
-        known = (at, place)
-        return place
+        let offset = search(UnsafeRawBufferPointer(rebasing: text[at...])).map { $0 + at } ?? text.count
+        known = (at, offset)
+        return offset
     }
 
-    /// Moves to the beginning of the line with the byte at `place`, or that ends the window.
-    private func skip(to place: Int, in batch: LoadedBatch, _ windowEnd: Int, isDone: Bool) {
-        let end = min(place, windowEnd)
+    /// Moves to the beginning of the line with the byte at `offset`, or that ends the window.
+    private func skip(to offset: Int, in batch: LoadedBatch, _ windowEnd: Int, isDone: Bool) {
+        let end = min(offset, windowEnd)
         guard end > at, let base = batch.block.text.baseAddress,
             let feed = gl_memrchr(base + at, Int32(Lines.feed), end - at)
         else {

@@ -39,10 +39,10 @@ final class LineSource {
     var cutter = DisplayedLineCutter()
     /// The character sets that the line at a position begins with, if they are not the usual ones.
     var carried: (position: UInt64, sets: CharacterSets)?
-    /// The first place in the batch where the filter's literal was found, and from where it was searched.
-    var literalHit: (from: Int, place: Int)?
+    /// The first offset in the batch where the filter's literal was found, and from where it was searched.
+    var literalHit: (from: Int, offset: Int)?
     /// The same for the beginning of an array in JSON.
-    var arrayHit: (from: Int, place: Int)?
+    var arrayHit: (from: Int, offset: Int)?
     /// Whether the next bytes follow skipped blocks, and may continue a line whose beginning was not read.
     var hasLeapt: Bool
     private var isAtEnd = false
@@ -109,7 +109,7 @@ final class LineSource {
         while true {
             try filter.checkLine(isResumable: isResumable)
             if let line = waiting {
-                if let event = events.first, event.place.offset < line.end {
+                if let event = events.first, event.position.offset < line.end {
                     events.removeFirst()
                     if let entry = admit(event) {
                         return entry
@@ -140,7 +140,7 @@ final class LineSource {
                 }
                 continue
             }
-            if let event = events.first, event.place.offset <= lineStart {
+            if let event = events.first, event.position.offset <= lineStart {
                 events.removeFirst()
                 if let entry = admit(event) {
                     return entry
@@ -200,33 +200,33 @@ final class LineSource {
 
     /// Marks the last entry as processed: `cursor` moves past it.
     func markProcessed() {
-        if let place = handedOut {
-            cursor = max(cursor, place)
+        if let resume = handedOut {
+            cursor = max(cursor, resume)
             handedOut = nil
         }
     }
 
     private func admit(_ event: StreamEvent) -> LogEntry? {
-        let place = place(after: event)
+        let resume = resumePosition(after: event)
         guard filter.admits(event.time) else {
-            if let place, event.time < filter.since {
-                cursor = max(cursor, place)
+            if let resume, event.time < filter.since {
+                cursor = max(cursor, resume)
             }
             return nil
         }
-        handedOut = place
+        handedOut = resume
         runningMaximum = max(runningMaximum, waiting == nil ? max(latestBeforeBatch, event.time) : lineMaximum)
         return .event(event)
     }
 
     /// Where to resume after `event`; nil when it is inside a line, where reading cannot resume.
-    private func place(after event: StreamEvent) -> Cursor? {
+    private func resumePosition(after event: StreamEvent) -> Cursor? {
         let start = waiting?.start.offset ?? lineStart
-        if event.place.offset >= start {
-            return event.place.offset == start ? event.next : nil
+        if event.position.offset >= start {
+            return event.position.offset == start ? event.next : nil
         }
         // It was inside a skipped line, and more such events may follow.
-        let isLast = events.first.map { $0.place.offset >= start } ?? true
+        let isLast = events.first.map { $0.position.offset >= start } ?? true
         return isLast ? Cursor(offset: start) : nil
     }
 
@@ -285,7 +285,7 @@ final class LineSource {
         }
         events.append(contentsOf: loaded.events)
         position = found.next
-        at = loaded.startPlace
+        at = loaded.startOffset
         batch = loaded
         cutter = DisplayedLineCutter()
         (literalHit, arrayHit) = (nil, nil)
@@ -304,7 +304,7 @@ final class LineSource {
         let time = lastTime > .distantPast ? lastTime : lost.time
         let gap = GapDetail(reason: .corruption, bytes: nil, lines: 0, since: time, isClosed: true)
         let kind = lost.bytes.map { StreamEvent.Kind.missing(bytes: $0, reason: .corruption) } ?? .gap(gap)
-        events.append(StreamEvent(kind: kind, place: position, next: position, time: time))
+        events.append(StreamEvent(kind: kind, position: position, next: position, time: time))
     }
 
     /// After skipped blocks the batch may begin inside a line: then reading goes back to its beginning, because where it

@@ -87,26 +87,26 @@ struct LiteralSearch {
         _ folds: (first: UInt8, last: UInt8),
         in text: UnsafeRawBufferPointer
     ) -> Int? {
-        let lastPlace = needle.count - 1
+        let lastIndex = needle.count - 1
         let first = SIMD32<UInt8>(repeating: needle[0])
-        let last = SIMD32<UInt8>(repeating: needle[lastPlace])
+        let last = SIMD32<UInt8>(repeating: needle[lastIndex])
         let firstFold = SIMD32<UInt8>(repeating: folds.first)
         let lastFold = SIMD32<UInt8>(repeating: folds.last)
-        let places = text.count - lastPlace
+        let end = text.count - lastIndex
         var at = 0
-        while at + 32 <= places {
+        while at + 32 <= end {
             let heads = text.loadUnaligned(fromByteOffset: at, as: SIMD32<UInt8>.self) | firstFold
-            let tails = text.loadUnaligned(fromByteOffset: at + lastPlace, as: SIMD32<UInt8>.self) | lastFold
+            let tails = text.loadUnaligned(fromByteOffset: at + lastIndex, as: SIMD32<UInt8>.self) | lastFold
             // Zero where both match.
             let differences = (heads ^ first) | (tails ^ last)
             if differences.min() == 0 {
-                for place in 0..<32 where differences[place] == 0 && isHit(needle, in: text, at: at + place) {
-                    return at + place
+                for lane in 0..<32 where differences[lane] == 0 && isHit(needle, in: text, at: at + lane) {
+                    return at + lane
                 }
             }
             at += 32
         }
-        while at < places {
+        while at < end {
             if isHit(needle, in: text, at: at) {
                 return at
             }
@@ -115,9 +115,9 @@ struct LiteralSearch {
         return nil
     }
 
-    private static func isHit(_ needle: UnsafeRawBufferPointer, in text: UnsafeRawBufferPointer, at place: Int) -> Bool
+    private static func isHit(_ needle: UnsafeRawBufferPointer, in text: UnsafeRawBufferPointer, at offset: Int) -> Bool
     {
-        for index in needle.indices where lowercase(text[place + index]) != needle[index] {
+        for index in needle.indices where lowercase(text[offset + index]) != needle[index] {
             return false
         }
         return true

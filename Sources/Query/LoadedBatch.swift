@@ -41,17 +41,17 @@ final class LoadedBatch {
         stop = Int(min(end, max(batch.start, bound?.offset ?? end)) - batch.block.offset)
         endsAtBound = bound.map { $0.offset < end || ($0.offset == end && $0.markers == 0) } ?? false
         events = Self.events(of: batch, at: self.cursor, records).filter { event in
-            bound.map { event.place < $0 } ?? true
+            bound.map { event.position < $0 } ?? true
         }
         latestSoFar = records.prefix(record + 1).lazy.map { self.time(of: $0) }.max() ?? .distantPast
     }
 
-    var startPlace: Int { Int(start - block.offset) }
-    var hasText: Bool { startPlace < block.text.count }
+    var startOffset: Int { Int(start - block.offset) }
+    var hasText: Bool { startOffset < block.text.count }
 
     /// Whether the first byte continues a line.
     var startsMidLine: Bool {
-        guard !events.contains(where: { $0.cutsLine && $0.place.offset == start }) else {
+        guard !events.contains(where: { $0.cutsLine && $0.position.offset == start }) else {
             return false
         }
         guard let first = records.dropFirst(record).first(where: { !$0.isMarker }) else {
@@ -69,9 +69,9 @@ final class LoadedBatch {
 
     private func time(of record: IndexRecord) -> Timestamp { plan.time(of: record) }
 
-    /// The head of a line that begins at `place`; must be called in order of positions.
-    func lineHead(at place: Int) -> LineHead {
-        let position = block.offset + UInt64(place)
+    /// The head of a line that begins at `offset`; must be called in order of positions.
+    func lineHead(at offset: Int) -> LineHead {
+        let position = block.offset + UInt64(offset)
         walk(to: position)
         return LineHead(
             start: Cursor(offset: position, markers: markers(before: position)),
@@ -101,21 +101,21 @@ final class LoadedBatch {
 
     private func markers(before position: UInt64) -> Int {
         var count = position == cursor.offset ? cursor.markers : 0
-        for event in events where event.place.offset == position {
+        for event in events where event.position.offset == position {
             count = max(count, event.next.markers)
         }
         return count
     }
 
-    /// Where lines from `place` on become selected by time, and whether those before are too old, not too new; nil when
-    /// the line at `place` is selected.
+    /// Where lines from `offset` on become selected by time, and whether those before are too old, not too new; nil
+    /// when the line at `offset` is selected.
     ///
     /// Where times do not decrease, the position is found by binary search.
-    func firstPlace(from place: Int, _ filter: LineFilter) -> (place: Int, isOlder: Bool)? {
+    func firstOffset(from offset: Int, _ filter: LineFilter) -> (offset: Int, isOlder: Bool)? {
         guard isSorted else {
             return nil
         }
-        let position = block.offset + UInt64(place)
+        let position = block.offset + UInt64(offset)
         walk(to: position)
         let time = records[record].time
         if time > filter.until {
@@ -143,37 +143,37 @@ final class LoadedBatch {
         for missing in batch.missing {
             let time = records.dropFirst(batch.firstRecord).first?.time ?? .distantPast
             let kind = StreamEvent.Kind.missing(bytes: missing.to - missing.from, reason: missing.reason)
-            events.append(StreamEvent(kind: kind, place: start, next: start, time: time))
+            events.append(StreamEvent(kind: kind, position: start, next: start, time: time))
         }
         guard records.contains(where: \.isMarker) else {
             return events
         }
-        var place = start
+        var position = start
         for record in records[batch.firstRecord...] where record.isMarker {
-            if record.offset != place.offset {
-                place = Cursor(offset: record.offset)
+            if record.offset != position.offset {
+                position = Cursor(offset: record.offset)
             }
-            let next = Cursor(offset: place.offset, markers: place.markers + 1)
-            defer { place = next }
+            let next = Cursor(offset: position.offset, markers: position.markers + 1)
+            defer { position = next }
             let detail = RecordDetail(decoding: record.detail)
             if let gap = detail.gap {
-                if let last = events.last, last.next == place, case .gap(let before) = last.kind,
+                if let last = events.last, last.next == position, case .gap(let before) = last.kind,
                     before.reason == gap.reason, before.since == gap.since
                 {
                     // A long gap is several markers: one event with their sum.
                     events[events.count - 1] = StreamEvent(
                         kind: .gap(before.joined(with: gap)),
-                        place: last.place,
+                        position: last.position,
                         next: next,
                         time: record.time
                     )
                 } else {
-                    events.append(StreamEvent(kind: .gap(gap), place: place, next: next, time: record.time))
+                    events.append(StreamEvent(kind: .gap(gap), position: position, next: next, time: record.time))
                 }
             } else if let boot = detail.boot {
-                events.append(StreamEvent(kind: .boot(boot), place: place, next: next, time: record.time))
+                events.append(StreamEvent(kind: .boot(boot), position: position, next: next, time: record.time))
             } else if let origin = detail.origin {
-                events.append(StreamEvent(kind: .origin(origin), place: place, next: next, time: record.time))
+                events.append(StreamEvent(kind: .origin(origin), position: position, next: next, time: record.time))
             }
         }
         return events

@@ -87,7 +87,7 @@ public struct StreamEvent: Hashable, Sendable {
     }
 
     public var kind: Kind
-    public var place: Cursor
+    public var position: Cursor
     /// The position just after it.
     public var next: Cursor
     /// Its time; for a missing range, the time of what follows it.
@@ -105,7 +105,7 @@ public struct StreamEvent: Hashable, Sendable {
     var cutsLine: Bool {
         switch kind {
         case .gap, .missing: true
-        case .boot(let boot): boot.endsLine(at: place.offset)
+        case .boot(let boot): boot.endsLine(at: position.offset)
         case .origin: false
         }
     }

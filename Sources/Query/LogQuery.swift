@@ -251,7 +251,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
             let boot = try boot(detail, event, entries.streams[stream].id)
             // A boot ends once: after a guest's power-off message its console is closed too, and one whose console was
             // connected again has not ended there.
-            if !detail.event.isBeginning, let boot, boot.endPlace != event.place {
+            if !detail.event.isBeginning, let boot, boot.endMarker != event.position {
                 return
             }
             guard let shown = shown(detail, boot, event, stream) else {
@@ -291,7 +291,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
         if detail.event == .doubtful {
             doubt = boot == nil ? (stream: stream, position: detail.position) : nil
             event.kind = boot?.startEvent.map { .boot(BootDetail(event: $0, position: detail.position)) } ?? event.kind
-        } else if let boot, boot.marker < event.place,
+        } else if let boot, boot.marker < event.position,
             doubt?.stream != stream || doubt?.position != detail.position
         {
             return nil
@@ -300,18 +300,18 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
     }
 
     private func boot(_ detail: BootDetail, _ event: StreamEvent, _ stream: StreamID) throws -> Boot? {
-        if let known = boots[stream], let last = known.last, event.place <= last.marker {
-            if let boot = BootList.boot(of: detail, at: event.place, in: known) {
+        if let known = boots[stream], let last = known.last, event.position <= last.marker {
+            if let boot = BootList.boot(of: detail, at: event.position, in: known) {
                 return boot
             }
             // Older boots than the list has are shown without a number.
-            if let first = known.first, first.number > 1, event.place < first.marker {
+            if let first = known.first, first.number > 1, event.position < first.marker {
                 return nil
             }
         }
         let known = try BootList.boots(of: stream, in: store)
         boots[stream] = known
-        return BootList.boot(of: detail, at: event.place, in: known)
+        return BootList.boot(of: detail, at: event.position, in: known)
     }
 
     /// Makes the labels of streams that are new. VMs with the same name are told apart by their namespaces or folders.

@@ -120,8 +120,8 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
     private func search() throws -> Match? {
         try open()
         do {
-            for place in watched.indices where watched[place].match == nil {
-                watched[place].match = try match(in: place)
+            for index in watched.indices where watched[index].match == nil {
+                watched[index].match = try match(in: index)
             }
         } catch is ReadTurn.Expired {
             isInterrupted = true
@@ -178,7 +178,7 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
         window = since == nil ? try BootWindow(0, of: vm, in: store) : nil
         if let open = window, open.end == nil {
             let reader = store.reader(of: open.stream, group: readers)
-            window?.end = try RecentEnd.find(reader, store.properties(of: open.stream), from: open.place)
+            window?.end = try RecentEnd.find(reader, store.properties(of: open.stream), from: open.start)
         }
         scope = StreamScope(store: store, vms: [vm], wanted: stream.map { [$0] })
     }
@@ -191,22 +191,22 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
             let isRecording = window?.stream == found.stream
             let begun = window?.end?.time ?? window?.since ?? .distantPast
             let filter = isRecording ? filter : filter.narrowed(since: begun, until: nil)
-            let place = window?.end.map { Cursor(offset: $0.position) } ?? window?.place ?? .start
+            let start = window?.end.map { Cursor(offset: $0.position) } ?? window?.start ?? .start
             let source = try LineSource(
                 reader,
                 properties,
                 plan: BlockPlan(reader, clock: properties.clock, since: filter.since),
                 filter: filter,
                 charset: charsets.charset(of: identity),
-                from: isRecording ? place : .start,
+                from: isRecording ? start : .start,
                 isFollowing: true
             )
             watched.append(WatchedStream(stream: found.stream, source: source))
         }
     }
 
-    private func match(in place: Int) throws -> Match? {
-        let (stream, source, seen) = (watched[place].stream, watched[place].source, watched[place].seen)
+    private func match(in index: Int) throws -> Match? {
+        let (stream, source, seen) = (watched[index].stream, watched[index].source, watched[index].seen)
         while let entry = try source.next() {
             if case .line(let line) = entry {
                 return Self.match(line, stream)
@@ -216,7 +216,7 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
         guard let line = source.partial, line.end > seen else {
             return nil
         }
-        watched[place].seen = line.end
+        watched[index].seen = line.end
         return DecodedLine(line).withText(matcher.matches) ? Self.match(line, stream) : nil
     }
 

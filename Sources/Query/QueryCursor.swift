@@ -8,7 +8,7 @@ public import LogStore
 /// Readable for people, opaque for programs. VMs are named by their folders.
 public struct QueryCursor: Hashable, Sendable {
     /// The position in each stream; a stream without one is at its beginning.
-    public internal(set) var places: [StreamID: Cursor] = [:]
+    public internal(set) var positions: [StreamID: Cursor] = [:]
 
     private static let version = "v1:"
 
@@ -16,8 +16,8 @@ public struct QueryCursor: Hashable, Sendable {
     public init() {}
 
     /// These positions.
-    public init(_ places: [StreamID: Cursor]) {
-        self.places = places
+    public init(_ positions: [StreamID: Cursor]) {
+        self.positions = positions
     }
 
     /// The cursor `word`. Throws `badCursor` if the word is not a cursor.
@@ -40,11 +40,11 @@ public struct QueryCursor: Hashable, Sendable {
                 // A folder's name may contain '=', a stream's name cannot.
                 let halves = entry.split(separator: "=", omittingEmptySubsequences: false)
                 guard halves.count == 2, let stream = StreamName(String(halves[0])),
-                    let place = Cursor(String(halves[1]))
+                    let position = Cursor(String(halves[1]))
                 else {
                     throw Self.damaged(word)
                 }
-                places[StreamID(vm: vm, stream: stream)] = place
+                positions[StreamID(vm: vm, stream: stream)] = position
             }
         }
     }
@@ -62,16 +62,16 @@ public struct QueryCursor: Hashable, Sendable {
         return "'" + String(safe) + (word.unicodeScalars.count > 60 ? "…" : "") + "'"
     }
 
-    /// Moves the streams in `moved` to their places there.
+    /// Moves the streams in `moved` to their positions there.
     public mutating func merge(_ moved: QueryCursor) {
-        places.merge(moved.places) { $1 }
+        positions.merge(moved.positions) { $1 }
     }
 
     public var text: String {
-        let vms = Dictionary(grouping: places) { $0.key.vm }.sorted { $0.key < $1.key }
+        let vms = Dictionary(grouping: positions) { $0.key.vm }.sorted { $0.key < $1.key }
         return Self.version
-            + vms.map { vm, places in
-                let streams = places.sorted { $0.key.stream < $1.key.stream }.map { "\($0.key.stream)=\($0.value)" }
+            + vms.map { vm, positions in
+                let streams = positions.sorted { $0.key.stream < $1.key.stream }.map { "\($0.key.stream)=\($0.value)" }
                 return vm + "/" + streams.joined(separator: ",")
             }.joined(separator: ";")
     }

@@ -73,8 +73,8 @@ struct StreamMerger {
 
     /// Asks all streams again that had no entry.
     mutating func wake() {
-        for place in inputs.indices {
-            wake(place)
+        for index in inputs.indices {
+            wake(index)
         }
     }
 
@@ -115,15 +115,15 @@ struct StreamMerger {
     /// The next entry of the stream whose turn it is. A turn ends where no block of the stream is in memory.
     private mutating func peekInTurns() throws -> (entry: LogEntry, input: Int)? {
         while !ready.isEmpty {
-            let place = current ?? ready[0]
-            if current != nil, inputs[place].head == nil, inputs[place].source.releaseFinishedBlock() {
+            let input = current ?? ready[0]
+            if current != nil, inputs[input].head == nil, inputs[input].source.releaseFinishedBlock() {
                 current = nil
                 ready.append(ready.removeFirst())
                 continue
             }
-            current = place
-            if let entry = try head(place) {
-                return (entry, place)
+            current = input
+            if let entry = try head(input) {
+                return (entry, input)
             }
             current = nil
             ready.removeFirst()
@@ -136,11 +136,11 @@ struct StreamMerger {
         // An input may throw: then the next call chooses again.
         current = nil
         runnerUp = nil
-        for place in ready {
-            guard try head(place) != nil else {
+        for input in ready {
+            guard try head(input) != nil else {
                 continue
             }
-            let candidate = (key: inputs[place].key, input: place)
+            let candidate = (key: inputs[input].key, input: input)
             if best.map({ candidate < $0 }) ?? true {
                 runnerUp = best
                 best = candidate

@@ -23,12 +23,12 @@ struct StreamOpening {
     init(_ found: StreamScope.Found, isMerged: Bool, _ query: EntrySource) throws {
         self.found = found
         var filter = query.filter
-        let resumed = query.resumed.places[found.stream] ?? .start
+        let resumed = query.resumed.positions[found.stream] ?? .start
         var start = query.store.start(of: found.stream, after: resumed)
         var bound: Cursor?
         if let window = query.windows[found.stream.vm] {
             if window.stream == found.stream {
-                start = max(start, window.place)
+                start = max(start, window.start)
                 bound = window.bound
             } else {
                 filter = filter.narrowed(since: window.since, until: window.until)
@@ -117,8 +117,8 @@ struct StreamOpening {
             return
         }
         Self.cut(&tails, to: count)
-        for (place, tail) in tails.enumerated() {
-            openings[place].start = try tail.first?.start ?? openings[place].reader.end()
+        for (index, tail) in tails.enumerated() {
+            openings[index].start = try tail.first?.start ?? openings[index].reader.end()
         }
     }
 

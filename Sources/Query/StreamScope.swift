@@ -32,7 +32,7 @@ struct StreamScope {
     private var newFolders: [String] = []
 
     private(set) var vms: [Store.VM] = []
-    /// The places of those that are not known to be deleted.
+    /// The indexes of those that are not known to be deleted.
     private var existing: [Int] = []
     /// Existing streams that were not requested.
     private(set) var passedOver: Set<StreamName> = []
@@ -89,23 +89,23 @@ struct StreamScope {
             }
         }
         var found: [Found] = []
-        for place in vms.indices {
-            for stream in try nextStreams(place) {
+        for index in vms.indices {
+            for stream in try nextStreams(index) {
                 guard wanted?.contains(stream.stream) ?? true else {
                     passedOver.insert(stream.stream)
                     continue
                 }
                 newFolders.append(stream.folder)
-                found.append(Found(stream: stream, vm: place))
+                found.append(Found(stream: stream, vm: index))
             }
         }
         return found
     }
 
     /// The new streams in one VM's folder. An unreadable folder does not stop others from being read.
-    private mutating func nextStreams(_ place: Int) throws -> [StreamID] {
+    private mutating func nextStreams(_ index: Int) throws -> [StreamID] {
         do {
-            return try folders[place].nextStreams()
+            return try folders[index].nextStreams()
         } catch let error as SystemError where error.isDamagedFile && vms.count > 1 {
             return []
         }
@@ -114,8 +114,8 @@ struct StreamScope {
     /// Folders to be observed, named relative to the store's root, that were not returned before.
     mutating func takeNewFolders() -> [String] {
         defer { newFolders = [] }
-        for place in folders.indices {
-            newFolders += folders[place].takeNewFolders()
+        for index in folders.indices {
+            newFolders += folders[index].takeNewFolders()
         }
         return newFolders + (root?.takeNewFolders() ?? [])
     }

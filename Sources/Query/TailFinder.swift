@@ -65,16 +65,16 @@ struct TailFinder {
             floor: start.offset,
             before: limit
         )
-        var places: [LineStart] = []
+        var starts: [LineStart] = []
         while let entry = try source.next() {
             guard case .line(let line) = entry else {
                 continue
             }
-            places.append(LineStart(start: line.start, latest: source.runningMaximum))
-            if places.count - count >= max(count, 1024) {
-                places.removeFirst(places.count - count)
+            starts.append(LineStart(start: line.start, latest: source.runningMaximum))
+            if starts.count - count >= max(count, 1024) {
+                starts.removeFirst(starts.count - count)
             }
         }
-        return Array(places.suffix(count))
+        return Array(starts.suffix(count))
     }
 }

@@ -77,8 +77,8 @@ struct MarkerGuardTests {
         for _ in 0..<40 {
             if Int.random(in: 0..<6, using: &generator) == 0 {
                 let boot = BootDetail(event: .powerOn, position: offset)
-                let place = Cursor(offset: offset)
-                let event = StreamEvent(kind: .boot(boot), place: place, next: place, time: Self.time)
+                let position = Cursor(offset: offset)
+                let event = StreamEvent(kind: .boot(boot), position: position, next: position, time: Self.time)
                 writer.append(event, boot: 1, Self.label, to: &out)
                 markers += 1
             }

@@ -248,7 +248,7 @@ struct SmallerQuestionsTests {
                 using: &generator
             )!
             let stream = StreamName(["console0", "kernel", "a-b_c"].randomElement(using: &generator)!)!
-            cursor.places[StreamID(vm: vm, stream: stream)] = Cursor(
+            cursor.positions[StreamID(vm: vm, stream: stream)] = Cursor(
                 offset: generator.next(),
                 markers: Int.random(in: 0...9, using: &generator)
             )

@@ -51,7 +51,7 @@ enum RecordDetails {
             return
         }
         if let name = details(boot), let event = BootEvent.allCases.first(where: { $0.name == name }) {
-            record.event = .boot(BootDetail(event: event, position: record.id.place.offset))
+            record.event = .boot(BootDetail(event: event, position: record.id.position.offset))
             return
         }
         let words = details(reason) ?? ""

@@ -57,11 +57,11 @@ struct OutputBatch: Sendable {
     func runs(of selection: [Int]) -> [(origin: RecordOrigin, items: ArraySlice<Int>)] {
         var runs: [(origin: RecordOrigin, items: ArraySlice<Int>)] = []
         var start = 0
-        for place in selection.indices {
-            let isLast = place + 1 == selection.count
-            if isLast || items[selection[place + 1]].origin != items[selection[place]].origin {
-                runs.append((origins[items[selection[place]].origin], selection[start...place]))
-                start = place + 1
+        for index in selection.indices {
+            let isLast = index + 1 == selection.count
+            if isLast || items[selection[index + 1]].origin != items[selection[index]].origin {
+                runs.append((origins[items[selection[index]].origin], selection[start...index]))
+                start = index + 1
             }
         }
         return runs

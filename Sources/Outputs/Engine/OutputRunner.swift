@@ -304,7 +304,7 @@ final class OutputRunner: Sendable {
                 session.progress.merge(ends) { StreamProgress(cursor: $1.cursor, time: $0.time) }
             case .replay(let moment):
                 session.progress = try await onThread { [settings, store] in
-                    try RecordSource.places(since: moment, settings, in: store)
+                    try RecordSource.positions(since: moment, settings, in: store)
                 }
             }
             await save(&session)
@@ -322,8 +322,8 @@ final class OutputRunner: Sendable {
         var status = known
         let ends = try? await onThread { [settings, store] in try RecordSource.ends(settings, in: store) }
         status.behind = ends?.reduce(UInt64(0)) { sum, end in
-            let place = progress[end.key]?.cursor.offset ?? 0
-            return sum + (end.value.cursor.offset - min(end.value.cursor.offset, place))
+            let offset = progress[end.key]?.cursor.offset ?? 0
+            return sum + (end.value.cursor.offset - min(end.value.cursor.offset, offset))
         }
         return status
     }

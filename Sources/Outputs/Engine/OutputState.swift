@@ -42,8 +42,8 @@ struct OutputState {
 
     static func text(of progress: [StreamID: StreamProgress]) -> [UInt8] {
         var text = Array(head.utf8)
-        for (stream, place) in progress.sorted(by: { ($0.key.vm, $0.key.stream) < ($1.key.vm, $1.key.stream) }) {
-            text += Array("\(stream.vm)/\(stream.stream) \(place.cursor) \(place.time.text)\n".utf8)
+        for (stream, value) in progress.sorted(by: { ($0.key.vm, $0.key.stream) < ($1.key.vm, $1.key.stream) }) {
+            text += Array("\(stream.vm)/\(stream.stream) \(value.cursor) \(value.time.text)\n".utf8)
         }
         return text + Array("\(checksumName)\(String(checksum(text), radix: 16))\n".utf8)
     }

@@ -21,7 +21,7 @@ final class RecordSource: @unchecked Sendable {
     private var times: [RisingTime] = []
     /// By stream, where its last record ends, when the end of its line is missing.
     private var partEnds: [Int: UInt64] = [:]
-    private var places: [StreamID: Int] = [:]
+    private var streamIndexes: [StreamID: Int] = [:]
 
     /// Reads `store` from where `progress` ended; streams that it does not name from their beginning.
     ///
@@ -66,27 +66,27 @@ final class RecordSource: @unchecked Sendable {
     }
 
     /// Where the first line of each stream begins that was received at `moment` or later; its end when there is none.
-    static func places(
+    static func positions(
         since moment: Timestamp,
         _ settings: OutputSettings,
         in store: Store
     ) throws -> [StreamID: StreamProgress] {
         let shown = store.showing(settings.vms)
-        var places = try ends(settings, in: store)
+        var positions = try ends(settings, in: store)
         for vm in try shown.vms() {
-            for stream in places.keys where stream.vm == vm.directory {
+            for stream in positions.keys where stream.vm == vm.directory {
                 var selection = Selection()
                 selection.streams = [stream.stream]
                 selection.since = moment
                 let entries = try EntrySource(store: shown, vms: [vm], selection: selection, now: moment)
                 switch try entries.next()?.entry {
-                case .line(let line)?: places[stream] = StreamProgress(cursor: line.start)
-                case .event(let event)?: places[stream] = StreamProgress(cursor: event.place)
+                case .line(let line)?: positions[stream] = StreamProgress(cursor: line.start)
+                case .event(let event)?: positions[stream] = StreamProgress(cursor: event.position)
                 case nil: break
                 }
             }
         }
-        return places
+        return positions
     }
 
     /// Notes what has changed in the store since it was read to its end.
@@ -134,8 +134,8 @@ final class RecordSource: @unchecked Sendable {
         batch.origins = origins
         // A filter passes lines without returning them.
         let moved = settings.selection.filtersByText && !batch.hasMore ? entries.cursor : entries.takeMovedCursor()
-        for (stream, cursor) in moved.places {
-            let time = places[stream].map { times[$0] } ?? known[stream]?.time
+        for (stream, cursor) in moved.positions {
+            let time = streamIndexes[stream].map { times[$0] } ?? known[stream]?.time
             batch.moved[stream] = StreamProgress(cursor: cursor, time: time ?? RisingTime())
         }
     }
@@ -146,7 +146,7 @@ final class RecordSource: @unchecked Sendable {
             let stream = entries.streams[origins.count]
             var origin = RecordOrigin(stream: stream.id, vm: stream.vm.identity)
             origin.encoded = destination.encode(origin)
-            places[stream.id] = origins.count
+            streamIndexes[stream.id] = origins.count
             times.append(known[stream.id]?.time ?? RisingTime())
             origins.append(origin)
         }
@@ -206,7 +206,7 @@ final class RecordSource: @unchecked Sendable {
         words.withUnsafeBytes { text in
             let record = OutputRecord(
                 origins[stream],
-                at: event.place,
+                at: event.position,
                 event: kind,
                 time: times[stream].next(Self.nanoseconds(event.time)),
                 stored: event.time,

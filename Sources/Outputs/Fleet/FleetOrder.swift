@@ -11,7 +11,7 @@ import Query
 /// many wait, the first of them do not wait longer.
 struct FleetOrder {
     private let ranks: [FleetStream: Int]
-    private var waiting = MinHeap<PlacedRecord>()
+    private var waiting = MinHeap<RankedRecord>()
     private let limit: Int
     private var last: FleetRecord?
 
@@ -31,7 +31,7 @@ struct FleetOrder {
     mutating func add(_ records: [FleetRecord], completeUntil end: Int64) -> [FleetRecord] {
         for record in records {
             if let rank = ranks[record.stream] {
-                waiting.insert(PlacedRecord(record: record, rank: rank))
+                waiting.insert(RankedRecord(record: record, rank: rank))
             }
         }
         let bound = Timestamp(microseconds: end == .max ? .max : end / 1000 - Self.spread)
@@ -47,12 +47,12 @@ struct FleetOrder {
     }
 }
 
-/// A record, and its stream's place among the requested ones.
-private struct PlacedRecord: Comparable {
+/// A record, and its stream's rank among the requested ones.
+private struct RankedRecord: Comparable {
     let record: FleetRecord
     let rank: Int
 
-    private var key: (Timestamp, Int, Int64, Cursor) { (record.time, rank, record.nanoseconds, record.id.place) }
+    private var key: (Timestamp, Int, Int64, Cursor) { (record.time, rank, record.nanoseconds, record.id.position) }
 
-    static func < (left: PlacedRecord, right: PlacedRecord) -> Bool { left.key < right.key }
+    static func < (left: RankedRecord, right: RankedRecord) -> Bool { left.key < right.key }
 }

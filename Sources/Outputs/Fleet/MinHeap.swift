@@ -10,10 +10,10 @@ struct MinHeap<Element: Comparable> {
 
     mutating func insert(_ element: Element) {
         elements.append(element)
-        var place = elements.count - 1
-        while place > 0, elements[place] < elements[(place - 1) / 2] {
-            elements.swapAt(place, (place - 1) / 2)
-            place = (place - 1) / 2
+        var index = elements.count - 1
+        while index > 0, elements[index] < elements[(index - 1) / 2] {
+            elements.swapAt(index, (index - 1) / 2)
+            index = (index - 1) / 2
         }
     }
 
@@ -21,15 +21,15 @@ struct MinHeap<Element: Comparable> {
     mutating func removeFirst() {
         elements.swapAt(0, elements.count - 1)
         elements.removeLast()
-        var place = 0
-        while case let left = 2 * place + 1, left < elements.count {
+        var index = 0
+        while case let left = 2 * index + 1, left < elements.count {
             let right = left + 1
             let least = right < elements.count && elements[right] < elements[left] ? right : left
-            guard elements[least] < elements[place] else {
+            guard elements[least] < elements[index] else {
                 return
             }
-            elements.swapAt(place, least)
-            place = least
+            elements.swapAt(index, least)
+            index = least
         }
     }
 }

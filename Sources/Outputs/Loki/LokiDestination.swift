@@ -95,8 +95,8 @@ struct LokiDestination: OutputDestination {
     private func request(_ items: [Int], of batch: OutputBatch) -> [UInt8] {
         var request = Array(#"{"streams":["#.utf8)
         request.reserveCapacity(batch.bytes.count + 1024)
-        for (place, run) in batch.runs(of: items).enumerated() {
-            request += Array((place == 0 ? "" : ",").utf8)
+        for (index, run) in batch.runs(of: items).enumerated() {
+            request += Array((index == 0 ? "" : ",").utf8)
             request += Array(#"{"stream":"#.utf8) + run.origin.encoded + Array(#","values":["#.utf8)
             for (number, item) in run.items.enumerated() {
                 if number > 0 {

@@ -39,8 +39,8 @@ struct OTLPJSONEncoder: OTLPEncoder {
 
     func request(_ items: [Int], of batch: OutputBatch) -> [UInt8] {
         var request = Array(#"{"resourceLogs":["#.utf8)
-        for (place, run) in batch.runs(of: items).enumerated() {
-            request += Array((place == 0 ? "" : ",").utf8)
+        for (index, run) in batch.runs(of: items).enumerated() {
+            request += Array((index == 0 ? "" : ",").utf8)
             request += Array(#"{"resource":"#.utf8) + run.origin.encoded
             request += Array(#","scopeLogs":[{"scope":{"name":"\#(OTLPModel.scope)"},"logRecords":["#.utf8)
             for (number, item) in run.items.enumerated() {

@@ -49,22 +49,22 @@ actor RELPLink: StreamSyslogLink {
         on connection: ByteConnection
     ) async throws -> [ItemResult] {
         var frames: [UInt8] = []
-        var places: [Int: Int] = [:]
-        for (place, item) in items.enumerated() {
+        var indexes: [Int: Int] = [:]
+        for (index, item) in items.enumerated() {
             let range = batch.items[item].range
-            places[nextTransaction()] = place
+            indexes[nextTransaction()] = index
             frames.append(contentsOf: "\(transaction) syslog \(range.count)\(range.isEmpty ? "" : " ")".utf8)
             batch.append(item, to: &frames)
             frames.append(Lines.feed)
         }
         try await connection.write(frames, within: OutputLimits.answer)
         var results = [ItemResult?](repeating: nil, count: items.count)
-        while !places.isEmpty {
+        while !indexes.isEmpty {
             let answer = try await answer(on: connection)
-            guard let place = places.removeValue(forKey: answer.transaction) else {
+            guard let index = indexes.removeValue(forKey: answer.transaction) else {
                 throw HTTPClientError(.protocolViolation, "\(peer) acknowledged what was not sent")
             }
-            results[place] =
+            results[index] =
                 answer.text.hasPrefix("200") ? .delivered : .refused(String(answer.text.prefix { $0 != "\n" }))
         }
         return results.compactMap { $0 }

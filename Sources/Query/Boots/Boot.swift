@@ -27,11 +27,11 @@ public struct Boot: Hashable, Sendable {
     public var report = GuestReport()
 
     /// Its beginning, before its own marker.
-    var place: Cursor
+    var beginning: Cursor
     /// The position of its marker; boots without text begin at the same position.
     var marker: Cursor
     /// The position of the marker that recorded its end first.
-    var endPlace: Cursor?
+    var endMarker: Cursor?
     /// The line that announced its end; the marker follows the boot's last words.
     var endAnnouncement: UInt64?
     /// Whether the console was closed after it.

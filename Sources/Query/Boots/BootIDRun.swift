@@ -98,10 +98,10 @@ struct BootIDRun: Equatable {
 
     /// The record of `line`; nil when it has no boot id. In a value the quotes of the name would be escaped.
     private init?(_ line: RecordLine) {
-        guard let place = line.place(of: Self.name) else {
+        guard let nameOffset = line.firstOffset(of: Self.name) else {
             return nil
         }
-        let digits = line.bytes.dropFirst(place + Self.name.count).prefix(Self.size)
+        let digits = line.bytes.dropFirst(nameOffset + Self.name.count).prefix(Self.size)
         guard digits.count == Self.size, digits.allSatisfy({ $0.hexadecimalValue != nil }) else {
             return nil
         }

@@ -17,15 +17,15 @@ public struct BootList {
         let starts = boots.map { boot in
             boot.startEvent == .bootID ? runs.first { $0.id == boot.bootID }?.received ?? boot.start : boot.start
         }
-        for (run, place) in runs.map({ run in (run, starts.lastIndex { $0 <= run.received }) }) {
+        for (run, index) in runs.map({ run in (run, starts.lastIndex { $0 <= run.received }) }) {
             // Old journals that are uploaded come before this boot's.
-            if let place, boots[place].startEvent != .bootID {
-                boots[place].bootID = run.id
+            if let index, boots[index].startEvent != .bootID {
+                boots[index].bootID = run.id
             }
         }
         for event in try GuestEvent.events(of: vm, since: starts.first, in: store) {
-            if let place = starts.lastIndex(where: { $0 <= event.time }) {
-                boots[place].take(event)
+            if let index = starts.lastIndex(where: { $0 <= event.time }) {
+                boots[index].take(event)
             }
         }
         if let last = boots.indices.last, boots[last].end == nil, !store.isWritten(vm) {
@@ -66,8 +66,8 @@ public struct BootList {
         let reader = store.reader(of: stream)
         var list = BootList(stream: stream.stream)
         for run in try BootIDRun.runs(in: reader) {
-            let place = Cursor(offset: run.offset)
-            list.append(list.boot(.bootID, run.offset, run.start, place: place, marker: place))
+            let beginning = Cursor(offset: run.offset)
+            list.append(list.boot(.bootID, run.offset, run.start, beginning: beginning, marker: beginning))
             list.boots[list.boots.count - 1].bootID = run.id
         }
         return list.finish(try reader.summaries())
@@ -98,11 +98,11 @@ public struct BootList {
     /// How many boots are kept at least, if there are as many.
     static let kept = 10_000
     /// The position of the latest marker.
-    private var place = Cursor.start
+    private var markerPosition = Cursor.start
     /// The position of the latest marker of a console's closing.
     private var closing: Cursor?
     /// The latest doubtful beginning: a boot if a kernel's marker for the same position follows.
-    private var doubtful: (position: UInt64, place: Cursor, time: Timestamp)?
+    private var doubtful: (position: UInt64, marker: Cursor, time: Timestamp)?
 
     private init(stream: StreamName) {
         self.stream = stream
@@ -110,22 +110,23 @@ public struct BootList {
 
     /// The first text that is left belongs to a boot whose beginning was removed, unless a boot begins there.
     private mutating func beginUnseen(at position: UInt64, _ time: Timestamp) {
-        boots = [boot(nil, position, time, place: Cursor(offset: position), marker: Cursor(offset: position))]
+        boots = [boot(nil, position, time, beginning: Cursor(offset: position), marker: Cursor(offset: position))]
     }
 
     private mutating func take(_ record: IndexRecord) {
-        if record.offset != place.offset {
-            place = Cursor(offset: record.offset)
+        if record.offset != markerPosition.offset {
+            markerPosition = Cursor(offset: record.offset)
         }
         let detail = RecordDetail(decoding: record.detail)
         if let reason = detail.gap?.reason, reason == .disconnected || reason == .daemonAway {
             reopen()
         }
         if let boot = detail.boot {
-            reopen(ifTextUntil: boot.event.isBeginning ? min(boot.position, place.offset) : place.offset)
+            let offset = markerPosition.offset
+            reopen(ifTextUntil: boot.event.isBeginning ? min(boot.position, offset) : offset)
             take(boot, record.time)
         }
-        place.markers += 1
+        markerPosition.markers += 1
     }
 
     /// The console of the latest boot is connected again to the same machine: its closing was no end.
@@ -136,7 +137,7 @@ public struct BootList {
         boots[last].isClosed = false
         if boots[last].endEvent == .closed {
             (boots[last].end, boots[last].endEvent) = (nil, nil)
-            (boots[last].endPlace, boots[last].endAnnouncement) = (nil, nil)
+            (boots[last].endMarker, boots[last].endAnnouncement) = (nil, nil)
         }
     }
 
@@ -150,7 +151,7 @@ public struct BootList {
 
     private mutating func take(_ detail: BootDetail, _ time: Timestamp) {
         guard detail.event != .doubtful else {
-            doubtful = (detail.position, place, time)
+            doubtful = (detail.position, markerPosition, time)
             return
         }
         guard !detail.event.isBeginning else {
@@ -159,14 +160,14 @@ public struct BootList {
         }
         if detail.event == .closed, let last = boots.indices.last {
             boots[last].isClosed = true
-            closing = place
+            closing = markerPosition
         }
         // The first recorded end counts: a panic is followed by the closing of the console.
         if let last = boots.indices.last, boots[last].endEvent == nil {
             boots[last].end = time
             boots[last].endEvent = detail.event
-            boots[last].endPlace = place
-            boots[last].endAnnouncement = min(detail.position, place.offset)
+            boots[last].endMarker = markerPosition
+            boots[last].endAnnouncement = min(detail.position, markerPosition.offset)
         }
     }
 
@@ -177,11 +178,11 @@ public struct BootList {
             boots = []
         }
         if let doubtful, detail.event == .kernel, doubtful.position == detail.position {
-            append(boot(.kernel, detail.position, doubtful.time, place: doubtful.place, marker: doubtful.place))
+            append(boot(.kernel, detail.position, doubtful.time, beginning: doubtful.marker, marker: doubtful.marker))
             return
         }
-        let start = detail.position == place.offset ? place : Cursor(offset: detail.position)
-        append(boot(detail.event, detail.position, time, place: start, marker: place))
+        let start = detail.position == markerPosition.offset ? markerPosition : Cursor(offset: detail.position)
+        append(boot(detail.event, detail.position, time, beginning: start, marker: markerPosition))
     }
 
     private mutating func append(_ boot: Boot) {
@@ -196,7 +197,7 @@ public struct BootList {
         _ event: BootEvent?,
         _ position: UInt64,
         _ time: Timestamp,
-        place: Cursor,
+        beginning: Cursor,
         marker: Cursor
     ) -> Boot {
         Boot(
@@ -206,7 +207,7 @@ public struct BootList {
             start: time,
             startEvent: event,
             bytes: 0,
-            place: place,
+            beginning: beginning,
             marker: marker
         )
     }
@@ -214,28 +215,28 @@ public struct BootList {
     /// The boots, with what their successors and the stored `blocks` show.
     private func finish(_ blocks: [BlockSummary]) -> [Boot] {
         var boots = boots
-        for place in boots.indices {
-            let next = place + 1 < boots.count ? boots[place + 1] : nil
-            boots[place].end = boots[place].end ?? next?.start
-            let range = boots[place].position..<max(boots[place].position, next?.position ?? .max)
+        for index in boots.indices {
+            let next = index + 1 < boots.count ? boots[index + 1] : nil
+            boots[index].end = boots[index].end ?? next?.start
+            let range = boots[index].position..<max(boots[index].position, next?.position ?? .max)
             // The blocks are in order.
             var block = Self.firstBlock(of: blocks, endingAfter: range.lowerBound)
             while block < blocks.count, blocks[block].offset < range.upperBound {
                 let (from, to) = (max(blocks[block].offset, range.lowerBound), min(blocks[block].end, range.upperBound))
-                boots[place].bytes += to - from
+                boots[index].bytes += to - from
                 block += 1
             }
         }
         return boots
     }
 
-    /// The boot that the marker `detail` at `place` belongs to, among `boots`, which are in order.
-    static func boot(of detail: BootDetail, at place: Cursor, in boots: [Boot]) -> Boot? {
+    /// The boot that the marker `detail` at `position` belongs to, among `boots`, which are in order.
+    static func boot(of detail: BootDetail, at position: Cursor, in boots: [Boot]) -> Boot? {
         var (low, high) = (0, boots.count)
         while low < high {
             let middle = (low + high) / 2
-            let begin = detail.event.isBeginning ? boots[middle].marker : boots[middle].place
-            if begin <= place {
+            let begin = detail.event.isBeginning ? boots[middle].marker : boots[middle].beginning
+            if begin <= position {
                 low = middle + 1
             } else {
                 high = middle
@@ -243,7 +244,7 @@ public struct BootList {
         }
         // A doubtful beginning that was confirmed has an earlier marker.
         return boots[max(0, low - 2)..<low].last { boot in
-            !detail.event.isBeginning || boot.marker == place
+            !detail.event.isBeginning || boot.marker == position
                 || detail.event == .kernel && boot.position == detail.position
         }
     }

@@ -7,7 +7,7 @@ import LogStore
 /// time in others.
 struct BootWindow {
     let stream: StreamID
-    let place: Cursor
+    let start: Cursor
     let bound: Cursor?
     let since: Timestamp
     let until: Timestamp?
@@ -26,10 +26,10 @@ struct BootWindow {
             throw Self.noSuchBoot(number, boots, vm)
         }
         self.stream = stream
-        place = boots[index].place
+        start = boots[index].beginning
         since = boots[index].start
         let next = index + 1 < boots.count ? boots[index + 1] : nil
-        bound = next?.place
+        bound = next?.beginning
         until = next?.start.advanced(byMicroseconds: -1)
         let announcement = boots[index].isClosed ? nil : boots[index].endAnnouncement
         end = boots[index].end.flatMap { time in announcement.map { (position: $0, time: time) } }

@@ -18,7 +18,7 @@ struct RecordLine {
     var ownTime: Timestamp? { StructuredRecord.time(in: bytes) }
 
     /// The index of the first byte of `text` in it.
-    func place(of text: [UInt8]) -> Int? {
+    func firstOffset(of text: [UInt8]) -> Int? {
         guard let base = bytes.baseAddress else {
             return nil
         }
@@ -27,7 +27,7 @@ struct RecordLine {
         }
     }
 
-    func contains(_ text: [UInt8]) -> Bool { place(of: text) != nil }
+    func contains(_ text: [UInt8]) -> Bool { firstOffset(of: text) != nil }
 }
 
 /// The lines of a batch of a stream of records, from its first byte on.

@@ -12,7 +12,7 @@ public struct FleetRendering {
     private let prefix: Bool?
     private var inputs: [FleetStream: Int] = [:]
     private var labels: [StreamID: StreamLabel] = [:]
-    /// The place after the last event of each stream: a line there begins after it.
+    /// The position after the last event of each stream: a line there begins after it.
     private var afterEvents: [StreamID: Cursor] = [:]
     private var linesLeft: Int
     private var bytesLeft: Int
@@ -84,10 +84,10 @@ public struct FleetRendering {
         } else if admits(record) {
             matchedAny = true
             linesLeft -= linesLeft == .max ? 0 : 1
-            let place = afterEvents[record.id.stream].flatMap { $0.offset == record.id.place.offset ? $0 : nil }
+            let position = afterEvents[record.id.stream].flatMap { $0.offset == record.id.position.offset ? $0 : nil }
             Self.withLine(of: record) { line in
                 var line = line
-                line.start = place ?? line.start
+                line.start = position ?? line.start
                 writer.append(line, input: input, label, to: &out)
             }
         }
@@ -117,9 +117,9 @@ public struct FleetRendering {
     }
 
     private func event(_ kind: StreamEvent.Kind, _ record: FleetRecord) -> StreamEvent {
-        let place = record.id.place
-        let next = Cursor(offset: place.offset, markers: place.markers + 1)
-        return StreamEvent(kind: kind, place: place, next: next, time: record.time)
+        let position = record.id.position
+        let next = Cursor(offset: position.offset, markers: position.markers + 1)
+        return StreamEvent(kind: kind, position: position, next: next, time: record.time)
     }
 
     private mutating func append(_ event: StreamEvent, _ label: StreamLabel, to out: inout [UInt8]) {
@@ -131,7 +131,7 @@ public struct FleetRendering {
     private static func withLine<Result>(of record: FleetRecord, _ body: (Line) -> Result) -> Result {
         let (bytes, encoding) = record.line
         return bytes.withUnsafeBytes { bytes in
-            var line = Line(start: record.id.place, time: record.time, bytes: bytes, isRecovered: false)
+            var line = Line(start: record.id.position, time: record.time, bytes: bytes, isRecovered: false)
             line.encoding = encoding
             line.isPlain = encoding == .raw
             return body(line)

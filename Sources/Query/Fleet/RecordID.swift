@@ -9,15 +9,15 @@ public import LogStore
 /// `web/console0/4096.1`, `web/console0/4096-4101`.
 public struct RecordID: Hashable, Sendable, CustomStringConvertible {
     public var stream: StreamID
-    /// The beginning of the line, or the place of the event.
-    public var place: Cursor
+    /// The beginning of the line, or the position of the event.
+    public var position: Cursor
     /// The end of a piece of a line that was sent before its rest.
     public var pieceEnd: UInt64?
     public var isEvent: Bool
 
-    public init(_ stream: StreamID, _ place: Cursor, pieceEnd: UInt64? = nil, isEvent: Bool = false) {
+    public init(_ stream: StreamID, _ position: Cursor, pieceEnd: UInt64? = nil, isEvent: Bool = false) {
         self.stream = stream
-        self.place = place
+        self.position = position
         self.pieceEnd = pieceEnd
         self.isEvent = isEvent
     }
@@ -38,19 +38,19 @@ public struct RecordID: Hashable, Sendable, CustomStringConvertible {
         guard ends.count == 1 || pieceEnd.map({ $0 > start.offset }) ?? false, !isEvent || start.markers > 0 else {
             return nil
         }
-        place = Cursor(offset: start.offset, markers: isEvent ? start.markers - 1 : 0)
+        position = Cursor(offset: start.offset, markers: isEvent ? start.markers - 1 : 0)
     }
 
     public var description: String {
-        Self.prefix(of: stream) + Self.suffix(place, pieceEnd: pieceEnd, isEvent: isEvent)
+        Self.prefix(of: stream) + Self.suffix(position, pieceEnd: pieceEnd, isEvent: isEvent)
     }
 
     /// What all ids of a stream begin with.
     public static func prefix(of stream: StreamID) -> String { "\(stream.vm)/\(stream.stream)/" }
 
     /// What follows that.
-    public static func suffix(_ place: Cursor, pieceEnd: UInt64?, isEvent: Bool) -> String {
-        let offset = String(place.offset)
-        return isEvent ? offset + ".\(place.markers + 1)" : pieceEnd.map { offset + "-\($0)" } ?? offset
+    public static func suffix(_ position: Cursor, pieceEnd: UInt64?, isEvent: Bool) -> String {
+        let offset = String(position.offset)
+        return isEvent ? offset + ".\(position.markers + 1)" : pieceEnd.map { offset + "-\($0)" } ?? offset
     }
 }

@@ -305,8 +305,8 @@ struct HumanFormat: EntryWriter {
     private static func grouped(_ number: UInt64) -> String {
         let digits = Array(String(number))
         var text = ""
-        for (place, digit) in digits.enumerated() {
-            if place > 0, (digits.count - place) % 3 == 0 {
+        for (index, digit) in digits.enumerated() {
+            if index > 0, (digits.count - index) % 3 == 0 {
                 text.append(",")
             }
             text.append(digit)

@@ -43,7 +43,7 @@ struct JSONFormat: EntryWriter {
     }
 
     mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {
-        appendHead(event.time, event.place, label, to: &out)
+        appendHead(event.time, event.position, label, to: &out)
         switch event.kind {
         case .gap(let gap):
             out.append(contentsOf: #","event":"gap""#.utf8)
@@ -69,13 +69,14 @@ struct JSONFormat: EntryWriter {
         out.append(contentsOf: Self.end)
     }
 
-    private mutating func appendHead(_ time: Timestamp, _ place: Cursor, _ label: StreamLabel, to out: inout [UInt8]) {
+    private mutating func appendHead(_ time: Timestamp, _ position: Cursor, _ label: StreamLabel, to out: inout [UInt8])
+    {
         out.append(contentsOf: Self.time)
         clock.append(time, to: &out)
         out.append(contentsOf: Self.afterTime)
         out.append(contentsOf: label.json)
         out.append(contentsOf: #","offset":""#.utf8)
-        out.append(contentsOf: place.description.utf8)
+        out.append(contentsOf: position.description.utf8)
         out.append(UInt8(ascii: "\""))
     }
 

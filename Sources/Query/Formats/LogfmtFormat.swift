@@ -35,7 +35,7 @@ struct LogfmtFormat: EntryWriter {
     }
 
     mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {
-        appendHead(event.time, label, event.place.description, to: &out)
+        appendHead(event.time, label, event.position.description, to: &out)
         switch event.kind {
         case .gap(let gap):
             out.append(contentsOf: " event=gap reason=\"\(gap.reason.words)\"".utf8)
@@ -64,12 +64,13 @@ struct LogfmtFormat: EntryWriter {
         }
     }
 
-    private mutating func appendHead(_ time: Timestamp, _ label: StreamLabel, _ place: String, to out: inout [UInt8]) {
+    private mutating func appendHead(_ time: Timestamp, _ label: StreamLabel, _ position: String, to out: inout [UInt8])
+    {
         out.append(contentsOf: "time=".utf8)
         clock.append(time, to: &out)
         out.append(UInt8(ascii: " "))
         out.append(contentsOf: label.logfmt)
         out.append(contentsOf: " offset=".utf8)
-        out.append(contentsOf: place.utf8)
+        out.append(contentsOf: position.utf8)
     }
 }

@@ -60,14 +60,14 @@ public struct MessageGroups: Sendable {
         time: Timestamp,
         severity: Severity?
     ) -> Int? {
-        guard let place = place(of: MessageShape(message).tokens, time: time) else {
+        guard let groupIndex = groupIndex(of: MessageShape(message).tokens, time: time) else {
             var group = others ?? Group(tokens: [Array("(other)".utf8)], first: time, last: time)
             Self.note(&group, vm, time, severity)
             others = group
             return nil
         }
-        Self.note(&groups[place], vm, time, severity)
-        return place
+        Self.note(&groups[groupIndex], vm, time, severity)
+        return groupIndex
     }
 
     private static func note(_ group: inout Group, _ vm: Int, _ time: Timestamp, _ severity: Severity?) {
@@ -83,19 +83,19 @@ public struct MessageGroups: Sendable {
     }
 
     /// The group for a message of these tokens, which is made if there is space; nil when there is none.
-    private mutating func place(of tokens: [[UInt8]], time: Timestamp) -> Int? {
+    private mutating func groupIndex(of tokens: [[UInt8]], time: Timestamp) -> Int? {
         let key = Key(count: tokens.count, first: tokens.first ?? [])
-        var best: (place: Int, score: Int)?
-        for place in index[key] ?? [] {
-            if let score = Self.score(groups[place].tokens, tokens), score > best?.score ?? -1 {
-                best = (place, score)
+        var best: (groupIndex: Int, score: Int)?
+        for groupIndex in index[key] ?? [] {
+            if let score = Self.score(groups[groupIndex].tokens, tokens), score > best?.score ?? -1 {
+                best = (groupIndex, score)
             }
         }
         if let best {
-            for (position, token) in tokens.enumerated() where groups[best.place].tokens[position] != token {
-                groups[best.place].tokens[position] = MessageShape.mask
+            for (position, token) in tokens.enumerated() where groups[best.groupIndex].tokens[position] != token {
+                groups[best.groupIndex].tokens[position] = MessageShape.mask
             }
-            return best.place
+            return best.groupIndex
         }
         guard groups.count < limit, index[key]?.count ?? 0 < Self.candidateLimit else {
             return nil

@@ -50,7 +50,7 @@ private func record(_ offset: UInt64, _ nanoseconds: Int64, time: Int64? = nil, 
                 longestRange: Int64.random(in: 5_000...2_000_000, using: &random)
             )
             let found = try read(records, isBackward: isBackward, limits, seed: seed)
-            #expect(found.map(\.id.place.offset).sorted() == Array(0..<100))
+            #expect(found.map(\.id.position.offset).sorted() == Array(0..<100))
         }
     }
 
@@ -59,7 +59,7 @@ private func record(_ offset: UInt64, _ nanoseconds: Int64, time: Int64? = nil, 
         let records = (0..<100 as Range<UInt64>).map { record($0, 5000 + Int64($0)) }
         for isBackward in [false, true] {
             let found = try read(records, isBackward: isBackward, FleetLimits(page: 10, largestPage: 10), seed: 0)
-            #expect(found.map(\.id.place.offset).sorted() == Array(0..<100))
+            #expect(found.map(\.id.position.offset).sorted() == Array(0..<100))
         }
     }
 
