@@ -15,7 +15,7 @@ struct BootDetector {
     private var scanned = 0
     /// The beginning of the current row, or, when nothing more in that row matters, its last bytes.
     private var head: [UInt8] = []
-    private var headPlace = 0
+    private var headPosition = 0
     private var isSkipping = false
     /// Whether other text precedes the current row on its line.
     private var isMidLine = false
@@ -81,7 +81,7 @@ struct BootDetector {
             let end = isSkipping ? feed : min(feed, start + BootBanner.lookAhead - head.count)
             let joined = head + text[start..<end]
             let isWhole = end == feed && feed < text.count
-            joined.withUnsafeBytes { takeLine($0, at: headPlace, isWhole: isWhole, text, time, &found) }
+            joined.withUnsafeBytes { takeLine($0, at: headPosition, isWhole: isWhole, text, time, &found) }
             start = isWhole ? end + 1 : end
         }
         var lines = PlainLines()
@@ -125,7 +125,7 @@ struct BootDetector {
     /// Takes a line without its LF, or its beginning. Each of its rows counts as a line.
     private mutating func takeLine(
         _ line: UnsafeRawBufferPointer,
-        at place: Int,
+        at position: Int,
         isWhole: Bool,
         _ text: UnsafeRawBufferPointer,
         _ time: Int64,
@@ -136,12 +136,12 @@ struct BootDetector {
         while let next = rows.next(after: start, followsText: isSkipping) {
             if !isSkipping {
                 let row = UnsafeRawBufferPointer(rebasing: line[start..<next])
-                _ = takeRow(row, at: place + start, isComplete: true, text, time, &found)
+                _ = takeRow(row, at: position + start, isComplete: true, text, time, &found)
             }
             (start, isSkipping, isMidLine) = (next, false, true)
         }
         let row = UnsafeRawBufferPointer(rebasing: line[start...])
-        let isKnown = isSkipping || takeRow(row, at: place + start, isComplete: isWhole, text, time, &found)
+        let isKnown = isSkipping || takeRow(row, at: position + start, isComplete: isWhole, text, time, &found)
         if isWhole {
             (isSkipping, isMidLine) = (false, false)
             head.removeAll(keepingCapacity: true)
@@ -149,13 +149,13 @@ struct BootDetector {
         }
         isSkipping = isKnown || row.count >= BootBanner.lookAhead
         head = Array(isSkipping ? row.suffix(Self.carryLength) : row[...])
-        headPlace = place + line.count - head.count
+        headPosition = position + line.count - head.count
     }
 
     /// Takes a row; returns whether the rest of it is of no interest.
     private mutating func takeRow(
         _ row: UnsafeRawBufferPointer,
-        at place: Int,
+        at position: Int,
         isComplete: Bool,
         _ text: UnsafeRawBufferPointer,
         _ time: Int64,
@@ -165,7 +165,7 @@ struct BootDetector {
         if state.isSteady, line.banner == nil, line.stamp == nil {
             return isComplete
         }
-        var context = BootState.Context(place: place, time: time, isMidLine: isMidLine, isComplete: isComplete)
+        var context = BootState.Context(place: position, time: time, isMidLine: isMidLine, isComplete: isComplete)
         if line.banner?.isOncePerStart ?? false {
             guard isComplete || row.count >= BootBanner.lookAhead else {
                 return false
@@ -173,7 +173,7 @@ struct BootDetector {
             context.words = Self.words(row, from: line.start)
         }
         if state.dependsOnSurroundings(line, context) {
-            let start = place - scanned
+            let start = position - scanned
             context.isOfPager = recent.isOfPager(start, of: text, noise: row[..<line.start])
             context.isAtShell = context.isOfPager || !isMidLine && recent.isAtShell(start, of: text) || recent.isOutput
         }
@@ -210,10 +210,10 @@ struct BootDetector {
 
     /// Ends `row` where the pause was: what came after it is a row of its own.
     private mutating func divide(_ row: HeldRow, _ found: inout [Finding]) {
-        let (rest, place) = (head[row.length...], headPlace + row.length)
+        let (rest, position) = (head[row.length...], headPosition + row.length)
         head.removeLast(rest.count)
         endRow(at: row.time, &found)
-        (head, headPlace) = (Array(rest), place)
+        (head, headPosition) = (Array(rest), position)
     }
 
     /// Ends an unfinished row, received at `time`: what follows on its line is a row of its own.
@@ -228,7 +228,7 @@ struct BootDetector {
                     state.noteSystem(at: time)
                 }
                 let end = UnsafeRawBufferPointer(start: nil, count: 0)
-                _ = takeRow($0, at: headPlace, isComplete: true, end, time, &found)
+                _ = takeRow($0, at: headPosition, isComplete: true, end, time, &found)
             }
         }
         head.removeAll(keepingCapacity: true)

@@ -73,11 +73,11 @@ extension InflightRing {
         guard rest > 0, rest <= UInt64(capacity), position % UInt64(Self.alignment) == 0 else {
             return nil
         }
-        let base = data + place(position)
+        let base = data + offset(of: position)
         let length = Int(base.load(as: UInt32.self))
         let isPadding = base.load(fromByteOffset: EntryLayout.kind, as: UInt8.self) == Kind.padding.rawValue
         let size = isPadding ? Self.entryHeader + length : Self.aligned(Self.entryHeader + length)
-        guard place(position) + size <= capacity, UInt64(size) <= rest, isPadding || length <= Self.maximumPayload
+        guard offset(of: position) + size <= capacity, UInt64(size) <= rest, isPadding || length <= Self.maximumPayload
         else {
             return nil
         }

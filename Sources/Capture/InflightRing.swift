@@ -177,14 +177,14 @@ final class InflightRing: @unchecked Sendable {
         return mapping
     }
 
-    static func put(_ text: String, at place: UnsafeMutableRawPointer, room: Int) {
+    static func put(_ text: String, at pointer: UnsafeMutableRawPointer, room: Int) {
         let bytes = Array(text.utf8.prefix(room - 1))
-        place.copyMemory(from: bytes, byteCount: bytes.count)
-        place.storeBytes(of: 0, toByteOffset: bytes.count, as: UInt8.self)
+        pointer.copyMemory(from: bytes, byteCount: bytes.count)
+        pointer.storeBytes(of: 0, toByteOffset: bytes.count, as: UInt8.self)
     }
 
-    static func text(_ bytes: UnsafeRawBufferPointer, _ place: Int, _ room: Int) -> String {
-        String(decoding: bytes[place..<(place + room)].prefix { $0 != 0 }, as: UTF8.self)
+    static func text(_ bytes: UnsafeRawBufferPointer, _ offset: Int, _ room: Int) -> String {
+        String(decoding: bytes[offset..<(offset + room)].prefix { $0 != 0 }, as: UTF8.self)
     }
 
     var header: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: mapping, count: Self.headerSize) }
@@ -193,9 +193,9 @@ final class InflightRing: @unchecked Sendable {
     private var tailWord: UnsafeMutablePointer<UInt64> { headerWord(HeaderLayout.tail) }
     var slotsUsedWord: UnsafeMutablePointer<UInt64> { headerWord(HeaderLayout.slotsUsed) }
 
-    func place(_ position: UInt64) -> Int { Int(position % UInt64(capacity)) }
+    func offset(of position: UInt64) -> Int { Int(position % UInt64(capacity)) }
 
-    func payload(at position: UInt64) -> UnsafeMutableRawPointer { data + place(position) + Self.entryHeader }
+    func payload(at position: UInt64) -> UnsafeMutableRawPointer { data + offset(of: position) + Self.entryHeader }
 
     func headerWord(_ offset: Int) -> UnsafeMutablePointer<UInt64> {
         (mapping + offset).assumingMemoryBound(to: UInt64.self)
@@ -220,7 +220,7 @@ final class InflightRing: @unchecked Sendable {
     func reserve() -> UnsafeMutableRawBufferPointer? {
         pendingPadding = 0
         let tail = gl_load_acquire(tailWord)
-        let start = place(head)
+        let start = offset(of: head)
         let free = capacity - Int(head - tail)
         let toEnd = capacity - start
         let mustWrap = toEnd < Self.entryHeader + Self.maximumPayload
@@ -281,7 +281,7 @@ final class InflightRing: @unchecked Sendable {
     func hasSpace(for count: Int, after padding: UInt64) -> Bool {
         let (size, free) = (Self.space(of: count), capacity - used)
         return padding % UInt64(Self.alignment) == 0 && padding <= UInt64(free) && Int(padding) + size <= free
-            && place(head) + Int(padding) <= capacity && place(head &+ padding) + size <= capacity
+            && offset(of: head) + Int(padding) <= capacity && offset(of: head &+ padding) + size <= capacity
     }
 
     /// Publishes the first `count` bytes of the space reserved last as an entry.
@@ -304,7 +304,7 @@ final class InflightRing: @unchecked Sendable {
         _ time: Int64,
         _ flags: UInt16
     ) {
-        let base = data + place(position)
+        let base = data + offset(of: position)
         base.storeBytes(of: UInt32(length), as: UInt32.self)
         base.storeBytes(of: kind.rawValue, toByteOffset: EntryLayout.kind, as: UInt8.self)
         base.storeBytes(of: State.fresh.rawValue, toByteOffset: EntryLayout.state, as: UInt8.self)

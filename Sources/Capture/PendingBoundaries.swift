@@ -21,8 +21,8 @@ struct PendingBoundaries: Hashable {
     /// The boundaries in `word`; invalid bytes, as in a damaged ring, are ignored.
     init(word: UInt64 = 0) {
         self.word = 0
-        for place in (0..<UInt64(8)).reversed() where word != 0 {
-            if let boundary = ConsoleBoundary(code: word >> (place * Self.bitsEach) & 0xff) {
+        for index in (0..<UInt64(8)).reversed() where word != 0 {
+            if let boundary = ConsoleBoundary(code: word >> (index * Self.bitsEach) & 0xff) {
                 append(boundary)
             }
         }
@@ -34,10 +34,10 @@ struct PendingBoundaries: Hashable {
     var isFull: Bool { word >> (7 * Self.bitsEach) != 0 }
 
     var first: ConsoleBoundary? {
-        guard let place = lastPlace else {
+        guard let index = lastIndex else {
             return nil
         }
-        let code = word >> (place * Self.bitsEach) & 0xff
+        let code = word >> (index * Self.bitsEach) & 0xff
         return ConsoleBoundary(code: code)
     }
 
@@ -47,21 +47,21 @@ struct PendingBoundaries: Hashable {
 
     /// Adds a boundary before the others: it is the oldest, and is dropped if there are eight.
     mutating func prepend(_ boundary: ConsoleBoundary) {
-        let place = lastPlace.map { $0 + 1 } ?? 0
-        if place < 8 {
-            word |= boundary.code << (place * Self.bitsEach)
+        let index = lastIndex.map { $0 + 1 } ?? 0
+        if index < 8 {
+            word |= boundary.code << (index * Self.bitsEach)
         }
     }
 
     mutating func removeFirst() {
-        guard let place = lastPlace else {
+        guard let index = lastIndex else {
             return
         }
-        word &= ~(0xff << (place * Self.bitsEach))
+        word &= ~(0xff << (index * Self.bitsEach))
     }
 
     /// The index of the highest byte that is not 0, counted from the lowest.
-    private var lastPlace: UInt64? {
+    private var lastIndex: UInt64? {
         word == 0 ? nil : (63 - UInt64(word.leadingZeroBitCount)) / Self.bitsEach
     }
 }

@@ -38,29 +38,29 @@ struct RecentText {
         bytes.append(contentsOf: text.suffix(Self.length))
     }
 
-    /// Whether the line before the row at `place` of `text` is a command at a shell's prompt. Negative places are in earlier
-    /// text.
-    mutating func isAtShell(_ place: Int, of text: UnsafeRawBufferPointer) -> Bool {
-        let before = before(place, of: text)
+    /// Whether the line before the row at `offset` of `text` is a command at a shell's prompt. Negative offsets are in
+    /// earlier text.
+    mutating func isAtShell(_ offset: Int, of text: UnsafeRawBufferPointer) -> Bool {
+        let before = before(offset, of: text)
         let row = before.suffix { $0 != Lines.feed }
         let line = row.withUnsafeBytes { BootLine($0).hasText } ? row : before.dropLast(row.count)
         let words = line.reversed().drop { $0 == Lines.feed || $0 == UInt8(ascii: "\r") }.prefix { $0 != Lines.feed }
-        if row.count < place + sincePause, ShellPrompt.isCertainCommand(words.reversed()) {
+        if row.count < offset + sincePause, ShellPrompt.isCertainCommand(words.reversed()) {
             // The command's line ended after the pause.
             isOfCommand = true
         }
         return ShellPrompt.isCommand(words.reversed())
     }
 
-    /// Whether a pager has painted the row at `place` of `text`, of which `noise` are the bytes before the words.
-    func isOfPager(_ place: Int, of text: UnsafeRawBufferPointer, noise: Slice<UnsafeRawBufferPointer>) -> Bool {
-        ShellPrompt.isPager(before(place, of: text).suffix { $0 != Lines.feed } + noise)
+    /// Whether a pager has painted the row at `offset` of `text`, of which `noise` are the bytes before the words.
+    func isOfPager(_ offset: Int, of text: UnsafeRawBufferPointer, noise: Slice<UnsafeRawBufferPointer>) -> Bool {
+        ShellPrompt.isPager(before(offset, of: text).suffix { $0 != Lines.feed } + noise)
     }
 
-    /// The last bytes before the row at `place` of `text`.
-    private func before(_ place: Int, of text: UnsafeRawBufferPointer) -> [UInt8] {
-        let known = max(0, place)
-        let earlier = bytes.prefix(max(0, bytes.count - max(0, -place)))
+    /// The last bytes before the row at `offset` of `text`.
+    private func before(_ offset: Int, of text: UnsafeRawBufferPointer) -> [UInt8] {
+        let known = max(0, offset)
+        let earlier = bytes.prefix(max(0, bytes.count - max(0, -offset)))
         return Array(earlier.suffix(max(0, Self.length - known)) + text.prefix(known).suffix(Self.length))
     }
 }

@@ -9,7 +9,7 @@ public final class Shard: @unchecked Sendable {
     // Sendable because all but `loop` is touched on the loop's thread alone.
 
     public let loop: EventLoop
-    /// Its place among the shards, and that of its ring.
+    /// Its number among the shards, and that of its ring.
     let number: Int
     let ring: InflightRing
     private let clock: any HostClock
@@ -99,8 +99,8 @@ public final class Shard: @unchecked Sendable {
         let isFree = { [ring] (slot: Int, head: UInt64) in
             head <= tail && !ring.writerLoss(slot).isOpen && !ring.hasUnwrittenMarkers(slot)
         }
-        if let place = freeSlots.firstIndex(where: isFree) {
-            return (freeSlots.remove(at: place).slot, false)
+        if let index = freeSlots.firstIndex(where: isFree) {
+            return (freeSlots.remove(at: index).slot, false)
         }
         guard nextSlot < InflightRing.slotCount else {
             return nil

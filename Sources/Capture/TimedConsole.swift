@@ -20,10 +20,10 @@ public struct TimedConsole {
         try text.span.bytes.withUnsafeBytes { (text: UnsafeRawBufferPointer) throws(SystemError) in
             var start = 0
             for finding in detector.scan(text, time: time.microseconds) {
-                let place = max(start, finding.place)
-                try store(UnsafeRawBufferPointer(rebasing: text[start..<place]), time)
-                try mark(finding, before: place)
-                start = place
+                let offset = max(start, finding.place)
+                try store(UnsafeRawBufferPointer(rebasing: text[start..<offset]), time)
+                try mark(finding, before: offset)
+                start = offset
             }
             try store(UnsafeRawBufferPointer(rebasing: text[start...]), time)
         }
@@ -50,8 +50,8 @@ public struct TimedConsole {
         }
     }
 
-    private func mark(_ finding: BootDetector.Finding, before place: Int) throws(SystemError) {
-        let back = UInt64(max(0, place - finding.subject))
+    private func mark(_ finding: BootDetector.Finding, before offset: Int) throws(SystemError) {
+        let back = UInt64(max(0, offset - finding.subject))
         let detail = BootDetail(event: finding.event, position: writer.nextOffset - min(writer.nextOffset, back))
         try writer.mark(RecordDetail(boot: detail), time: Timestamp(microseconds: finding.time))
     }

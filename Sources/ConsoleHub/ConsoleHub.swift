@@ -248,8 +248,8 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    func setDropped(_ place: Endpoint, _ isDropped: Bool) {
-        if table.setDropped(place, isDropped) {
+    func setDropped(_ endpoint: Endpoint, _ isDropped: Bool) {
+        if table.setDropped(endpoint, isDropped) {
             control.post { [table] in table.noteDropped() }
         }
     }
@@ -319,8 +319,8 @@ public final class ConsoleHub: Sendable {
     }
 
     func endpointGone(_ path: String) {
-        for place in table.droppedEndpoints where Bytewise(place.path) == Bytewise(path) {
-            setDropped(place, false)
+        for endpoint in table.droppedEndpoints where Bytewise(endpoint.path) == Bytewise(path) {
+            setDropped(endpoint, false)
         }
         problems.clearConflicts { Bytewise($0.path) == Bytewise(path) }
         surplusGone(path)

@@ -50,8 +50,9 @@ public struct DiscoveryPattern: Hashable, Sendable {
         }
     }
 
-    /// The definition of the console found at `place`, whose path gave `values`.
-    func definition(at place: Endpoint, _ values: [String: String]) throws(DefinitionError) -> ConsoleHub.Definition {
+    /// The definition of the console found at `endpoint`, whose path gave `values`.
+    func definition(at endpoint: Endpoint, _ values: [String: String]) throws(DefinitionError) -> ConsoleHub.Definition
+    {
         let vm: VMIdentity
         do throws(PathPatternError) {
             vm = try path.vm(values)
@@ -60,7 +61,7 @@ public struct DiscoveryPattern: Hashable, Sendable {
         }
         return try ConsoleHub.Definition(
             key: StreamKey(vm: vm, stream: stream),
-            endpoint: place,
+            endpoint: endpoint,
             plainFile: plainFile.map { template in
                 StreamOptions.PlainFile(
                     path: PathPattern.fill(template, values),

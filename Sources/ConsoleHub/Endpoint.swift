@@ -111,18 +111,18 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         guard let colon = text.firstIndex(of: ":") else {
             return nil
         }
-        let place = String(text[text.index(after: colon)...])
+        let location = String(text[text.index(after: colon)...])
         if text[..<colon] == "tcp" {
-            guard let address = NetworkAddress(place), address.port != 0 else {
+            guard let address = NetworkAddress(location), address.port != 0 else {
                 return nil
             }
             self = .tcp(address)
             return
         }
-        guard place.utf8.first == UInt8(ascii: "/") else {
+        guard location.utf8.first == UInt8(ascii: "/") else {
             return nil
         }
-        let path = DirectoryHandle.normalized(place)
+        let path = DirectoryHandle.normalized(location)
         switch text[..<colon] {
         case "connect": self = .connect(path: path)
         case "listen": self = .listen(path: path)
@@ -138,15 +138,15 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// Why `text` is not an endpoint.
     public static func fault(in text: String) -> String {
         let kind = text.prefix { $0 != ":" }
-        let place = text.dropFirst(kind.count + 1)
+        let location = text.dropFirst(kind.count + 1)
         switch kind {
         case "tcp":
             return
                 "tcp: is followed by an IP address and a port from 1 to 65535, such as 127.0.0.1:4555 or [::1]:4555; "
                 + "a name is not looked up"
         case "connect", "listen", "pty", "fifo":
-            return place.isEmpty
-                ? "\(kind): requires an absolute path" : "\(place) is not an absolute path: begin it with /"
+            return location.isEmpty
+                ? "\(kind): requires an absolute path" : "\(location) is not an absolute path: begin it with /"
         default:
             return "use \(forms)"
         }

@@ -23,10 +23,10 @@ public struct ReplayableConsole {
     ) throws {
         var start = 0
         for finding in detector.scan(text, time: time.microseconds) {
-            let place = max(start, finding.place)
-            try add(text[start..<place], time, position: nil)
-            mark(finding, before: place)
-            start = place
+            let offset = max(start, finding.place)
+            try add(text[start..<offset], time, position: nil)
+            mark(finding, before: offset)
+            start = offset
         }
         // The position is committed with the last of the text, which a boot never begins after.
         try add(text[start...], time, position: position)
@@ -63,8 +63,8 @@ public struct ReplayableConsole {
         findings.forEach { mark($0, before: 0) }
     }
 
-    private func mark(_ finding: BootDetector.Finding, before place: Int) {
-        let back = UInt64(max(0, place - finding.subject))
+    private func mark(_ finding: BootDetector.Finding, before offset: Int) {
+        let back = UInt64(max(0, offset - finding.subject))
         intake.add(.boot(finding.event, back: back), time: Timestamp(microseconds: finding.time))
     }
 }
