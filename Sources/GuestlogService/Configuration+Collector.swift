@@ -84,42 +84,42 @@ extension CollectorOptions {
 
     private static func kind(
         _ section: ConfigurationReader
-    ) throws(ConfigurationError) -> (kind: String, place: String) {
+    ) throws(ConfigurationError) -> (kind: String, location: String) {
         try section.allow(guestKeys)
         let given = kinds.filter(section.has)
-        guard given.count == 1, let kind = given.first, let place = try section.text(kind) else {
+        guard given.count == 1, let kind = given.first, let location = try section.text(kind) else {
             throw section.error(at: nil, "a guest requires one of cid, vsock, serial or listen")
         }
         try section.allow(guestKeys, of: kind)
-        return (kind, place)
+        return (kind, location)
     }
 
     /// The guests whose paths have placeholders; nil: it is one guest.
     private static func pattern(_ section: ConfigurationReader) throws(ConfigurationError) -> Pattern? {
-        let (kind, place) = try kind(section)
-        guard kind != "cid", PathPattern.isPattern(place) else {
+        let (kind, location) = try kind(section)
+        guard kind != "cid", PathPattern.isPattern(location) else {
             return nil
         }
-        try section.refuse(identityKeys) { "comes from the path, \(place): use {\($0)} there" }
-        let endpoint = try endpoint(kind, place, section)
+        try section.refuse(identityKeys) { "comes from the path, \(location): use {\($0)} there" }
+        let endpoint = try endpoint(kind, location, section)
         do throws(PathPatternError) {
-            return try pattern(endpoint, place)
+            return try pattern(endpoint, location)
         } catch {
             throw section.error(at: kind, "\(error)")
         }
     }
 
-    private static func pattern(_ endpoint: Endpoint, _ place: String) throws(PathPatternError) -> Pattern {
+    private static func pattern(_ endpoint: Endpoint, _ location: String) throws(PathPatternError) -> Pattern {
         switch endpoint {
-        case .hybrid: return Pattern(try PathPattern(place), .hybrid)
-        case .dial(_, let port): return Pattern(try PathPattern(place), .dial(port: port))
-        case .serial: return Pattern(try PathPattern(place), .serial)
+        case .hybrid: return Pattern(try PathPattern(location), .hybrid)
+        case .dial(_, let port): return Pattern(try PathPattern(location), .dial(port: port))
+        case .serial: return Pattern(try PathPattern(location), .serial)
         case .unix, .tcp, .context:
             // The socket is the collector's own: its folder is what is found.
-            let (folder, name) = DirectoryHandle.split(place)
+            let (folder, name) = DirectoryHandle.split(location)
             guard !PathPattern.isPattern(name) else {
                 throw PathPatternError(
-                    pattern: place,
+                    pattern: location,
                     reason: "put the placeholder into the folder's name, not the socket's: "
                         + "the collector creates the socket in each matching folder"
                 )
@@ -129,7 +129,7 @@ extension CollectorOptions {
     }
 
     private static func guest(_ section: ConfigurationReader) throws(ConfigurationError) -> Guest {
-        let (kind, place) = try kind(section)
+        let (kind, location) = try kind(section)
         guard let name = try section.text("name") else {
             throw section.error(at: nil, "name is missing: the VM's name")
         }
@@ -148,46 +148,46 @@ extension CollectorOptions {
         }
         return Guest(
             vm: VMIdentity(name: name, uuid: uuid, namespace: namespace),
-            endpoint: try endpoint(kind, place, section)
+            endpoint: try endpoint(kind, location, section)
         )
     }
 
     private static func endpoint(
         _ kind: String,
-        _ place: String,
+        _ location: String,
         _ section: ConfigurationReader
     ) throws(ConfigurationError) -> Endpoint {
         switch kind {
         case "cid":
-            guard let context = UInt32(place), context > VsockSocket.host, context < .max else {
-                throw section.error(at: kind, "\(place) is not a guest's CID: use 3 to 4294967294")
+            guard let context = UInt32(location), context > VsockSocket.host, context < .max else {
+                throw section.error(at: kind, "\(location) is not a guest's CID: use 3 to 4294967294")
             }
             return .context(context)
-        case "listen" where !place.hasPrefix("/"):
-            guard let address = NetworkAddress(place) else {
+        case "listen" where !location.hasPrefix("/"):
+            guard let address = NetworkAddress(location) else {
                 throw section.error(
                     at: kind,
-                    "\(place): use a path that begins with /, or ADDRESS:PORT with an IP address, not a host name, "
+                    "\(location): use a path that begins with /, or ADDRESS:PORT with an IP address, not a host name, "
                         + "and a port up to 65535"
                 )
             }
             return .tcp(address)
         default:
-            guard place.hasPrefix("/") else {
-                throw section.error(at: kind, "\(place): the path must begin with /")
+            guard location.hasPrefix("/") else {
+                throw section.error(at: kind, "\(location): the path must begin with /")
             }
         }
         switch kind {
-        case "serial": return .serial(path: place)
-        case "listen": return .unix(path: place)
+        case "serial": return .serial(path: location)
+        case "listen": return .unix(path: location)
         default:
             guard section.has("dial") else {
-                return .hybrid(path: place)
+                return .hybrid(path: location)
             }
             guard let text = try section.text("dial"), let port = UInt32(text), port > 0 else {
                 throw section.error(at: "dial", "dial must be a port of the guest, such as 1025")
             }
-            return .dial(path: place, port: port)
+            return .dial(path: location, port: port)
         }
     }
 }

@@ -209,10 +209,10 @@ extension SyslogSettings {
     ]
 
     fileprivate init(_ section: ConfigurationReader) throws(ConfigurationError) {
-        let place = try section.text("to") ?? "/dev/log"
+        let destination = try section.text("to") ?? "/dev/log"
         let tls = try section.tls()
-        let transport = try Self.transport(place, tls, section)
-        let isLocal = place.hasPrefix("/")
+        let transport = try Self.transport(destination, tls, section)
+        let isLocal = destination.hasPrefix("/")
         self.init(transport, format: try section.word("format") ?? (isLocal ? .chromeos : .rfc5424))
         if let word = try section.text("facility") {
             guard let number = Self.facilities.firstIndex(of: word) else {
@@ -223,28 +223,28 @@ extension SyslogSettings {
     }
 
     private static func transport(
-        _ place: String,
+        _ destination: String,
         _ tls: TLSClientSettings?,
         _ section: ConfigurationReader
     ) throws(ConfigurationError) -> Transport {
         let settings = tls ?? TLSClientSettings()
-        if !["tls://", "relp+tls://"].contains(where: place.hasPrefix) {
-            try section.refuse(["tls"]) { _ in "has no effect on \(place): use tls:// or relp+tls:// in to" }
+        if !["tls://", "relp+tls://"].contains(where: destination.hasPrefix) {
+            try section.refuse(["tls"]) { _ in "has no effect on \(destination): use tls:// or relp+tls:// in to" }
         }
         func peer(_ scheme: String, _ port: UInt16) throws(ConfigurationError) -> NetworkPeer {
-            try section.peer("to", place.dropFirst(scheme.count), port: port)
+            try section.peer("to", destination.dropFirst(scheme.count), port: port)
         }
-        switch place {
-        case _ where place.hasPrefix("/"): return .unix(place)
-        case _ where place.hasPrefix("udp://"): return .udp(try peer("udp://", 514))
-        case _ where place.hasPrefix("tcp://"): return .tcp(try peer("tcp://", 514), tls: nil)
-        case _ where place.hasPrefix("tls://"): return .tcp(try peer("tls://", 6514), tls: settings)
-        case _ where place.hasPrefix("relp://"): return .relp(try peer("relp://", 2514), tls: nil)
-        case _ where place.hasPrefix("relp+tls://"): return .relp(try peer("relp+tls://", 2514), tls: settings)
+        switch destination {
+        case _ where destination.hasPrefix("/"): return .unix(destination)
+        case _ where destination.hasPrefix("udp://"): return .udp(try peer("udp://", 514))
+        case _ where destination.hasPrefix("tcp://"): return .tcp(try peer("tcp://", 514), tls: nil)
+        case _ where destination.hasPrefix("tls://"): return .tcp(try peer("tls://", 6514), tls: settings)
+        case _ where destination.hasPrefix("relp://"): return .relp(try peer("relp://", 2514), tls: nil)
+        case _ where destination.hasPrefix("relp+tls://"): return .relp(try peer("relp+tls://", 2514), tls: settings)
         default:
             throw section.error(
                 at: "to",
-                "\(place): must be a path such as /dev/log, or udp://, tcp://, tls://, relp:// or relp+tls:// with HOST:PORT"
+                "\(destination): must be a path such as /dev/log, or udp://, tcp://, tls://, relp:// or relp+tls:// with HOST:PORT"
             )
         }
     }

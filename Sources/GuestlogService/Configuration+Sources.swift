@@ -144,21 +144,21 @@ extension Configuration {
 
     /// The receiver of the Forward protocol.
     private static func readForward(_ section: ConfigurationReader) throws(ConfigurationError) -> ForwardOptions {
-        guard let place = try section.text("listen") else {
+        guard let text = try section.text("listen") else {
             throw section.error(
                 at: nil,
                 "listen is missing: ADDRESS:PORT, such as 127.0.0.1:24224, or the path of a socket"
             )
         }
         let endpoint: ForwardOptions.Endpoint
-        if place.hasPrefix("/") {
-            endpoint = .path(place)
-        } else if let address = NetworkAddress(place) {
+        if text.hasPrefix("/") {
+            endpoint = .path(text)
+        } else if let address = NetworkAddress(text) {
             endpoint = .network(address)
         } else {
             throw section.error(
                 at: "listen",
-                "\(place): must be ADDRESS:PORT, such as 127.0.0.1:24224, or an absolute path"
+                "\(text): must be ADDRESS:PORT, such as 127.0.0.1:24224, or an absolute path"
             )
         }
         var options = ForwardOptions(
@@ -173,7 +173,7 @@ extension Configuration {
         if case .network(let address) = endpoint, !address.isLoopback, options.sharedKeyFile == nil {
             throw section.error(
                 at: "listen",
-                "\(place): senders on other hosts must be authenticated; set shared_key_file, or listen at 127.0.0.1 or [::1]"
+                "\(text): senders on other hosts must be authenticated; set shared_key_file, or listen at 127.0.0.1 or [::1]"
             )
         }
         return options

@@ -199,12 +199,12 @@ public struct Configuration: Sendable {
             throw section.error(at: "log-folders", "libvirt.log-folders: '\(folder)' must begin with /")
         }
         logRate = try rate(section)
-        if let place = try section.text("socket") {
-            guard place == "none" || place.hasPrefix("/") else {
+        if let path = try section.text("socket") {
+            guard path == "none" || path.hasPrefix("/") else {
                 let reason = "must be a path that begins with /, or none, which disables the query"
-                throw section.error(at: "socket", "\(place): \(reason)")
+                throw section.error(at: "socket", "\(path): \(reason)")
             }
-            libvirt = place == "none" ? .off : .path(place)
+            libvirt = path == "none" ? .off : .path(path)
         }
     }
 

@@ -244,15 +244,15 @@ struct ConfigurationReader {
             throw error(node, "\(path)\(key) must be a list")
         }
         var sections: [ConfigurationReader] = []
-        for (place, element) in sequence.enumerated() {
+        for (index, element) in sequence.enumerated() {
             guard let inner = element.mapping else {
-                throw error(element, "\(path)\(key)[\(place)] must be a mapping")
+                throw error(element, "\(path)\(key)[\(index)] must be a mapping")
             }
             sections.append(
                 ConfigurationReader(
                     file: file,
                     mapping: inner,
-                    path: "\(path)\(key)[\(place)].",
+                    path: "\(path)\(key)[\(index)].",
                     line: element.mark?.line ?? line
                 )
             )

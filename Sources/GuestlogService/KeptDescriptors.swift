@@ -47,8 +47,8 @@ final class KeptDescriptors {
     /// the store is full.
     func keep(_ name: String, _ descriptor: consuming Descriptor) throws(SystemError) {
         let raw = descriptor.raw
-        let place = descriptors.firstIndex { gl_same_file($0.descriptor, raw) }
-        guard place != nil || descriptors.count < capacity else {
+        let index = descriptors.firstIndex { gl_same_file($0.descriptor, raw) }
+        guard index != nil || descriptors.count < capacity else {
             throw SystemError(
                 "keep",
                 name,
@@ -56,7 +56,7 @@ final class KeptDescriptors {
                 reason: "the maximum of \(capacity) stored descriptors is reached; raise the limit of open files"
             )
         }
-        let length = namesLength + name.utf8.count + 1 - (place.map { descriptors[$0].name.utf8.count + 1 } ?? 0)
+        let length = namesLength + name.utf8.count + 1 - (index.map { descriptors[$0].name.utf8.count + 1 } ?? 0)
         guard length <= Self.namesLimit else {
             throw SystemError(
                 "keep",
@@ -65,8 +65,8 @@ final class KeptDescriptors {
                 reason: "the environment variable with the names of the \(descriptors.count) stored descriptors is full"
             )
         }
-        if let place {
-            descriptors[place].name = name
+        if let index {
+            descriptors[index].name = name
         } else {
             let first = Int(firstNumber)
             let number = try systemCall("dup", name) { gl_fcntl(raw, F_DUPFD_CLOEXEC, first) }

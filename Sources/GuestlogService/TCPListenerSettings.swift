@@ -19,14 +19,14 @@ public struct TCPListenerSettings: Hashable, Sendable {
     /// Without TLS or without tokens only the loopback is allowed.
     init?(_ section: ConfigurationReader) throws(ConfigurationError) {
         try section.allow(["listen", "certificate", "key", "plain", "anonymous", "origins"])
-        guard let place = try section.text("listen") else {
+        guard let text = try section.text("listen") else {
             try section.refuse(["certificate", "key", "plain", "anonymous", "origins"]) { _ in
                 "has no effect without listen: add listen: ADDRESS:PORT"
             }
             return nil
         }
-        guard let address = NetworkAddress(place) else {
-            throw section.error(at: "listen", "\(place): must be ADDRESS:PORT, such as 0.0.0.0:8774 or [::1]:8774")
+        guard let address = NetworkAddress(text) else {
+            throw section.error(at: "listen", "\(text): must be ADDRESS:PORT, such as 0.0.0.0:8774 or [::1]:8774")
         }
         self.address = address
         certificate = try section.text("certificate")

@@ -27,11 +27,11 @@ public struct VirtlogdSettings: Equatable, Sendable {
 
     /// Parses `text`; `file` is named in errors.
     public init(file: String, text: String) throws(ConfigurationError) {
-        for (place, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             do throws(Mistake) {
                 try read(line)
             } catch {
-                throw ConfigurationError(file: file, line: place + 1, message: error.message)
+                throw ConfigurationError(file: file, line: index + 1, message: error.message)
             }
         }
     }

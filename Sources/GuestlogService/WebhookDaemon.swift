@@ -32,7 +32,7 @@ public final class WebhookDaemon {
         let signals = try SignalQueue([SIGTERM, SIGINT])
         let identity = try TLSIdentity(certificate: certificate, key: key)
         let socket = try address.listen()
-        let place = NetworkAddress(boundTo: socket.raw) ?? address
+        let boundAddress = NetworkAddress(boundTo: socket.raw) ?? address
         let watch = CertificateWatch(identity, at: [certificate, key], diagnostics: diagnostics)
         _ = try WorkerThread(name: "certificate") { watch.run() }
         let webhook = AdmissionWebhook(admission, identity: identity, diagnostics: diagnostics)
@@ -47,7 +47,7 @@ public final class WebhookDaemon {
                 _exit(EXIT_FAILURE)
             }
         }
-        diagnostics.log(.notice, "the webhook serves at https://\(place)\(AdmissionWebhook.path)")
+        diagnostics.log(.notice, "the webhook serves at https://\(boundAddress)\(AdmissionWebhook.path)")
         _ = signals.next()
         serving.cancel()
         watch.stop()

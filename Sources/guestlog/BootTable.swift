@@ -19,8 +19,8 @@ struct BootTable {
             Output.error("\(Terminal.safe(name)) has no recorded boot")
             return
         }
-        let rows = boots.enumerated().map { place, boot in
-            row(boot, index: place - boots.count + 1)
+        let rows = boots.enumerated().map { index, boot in
+            row(boot, index: index - boots.count + 1)
         }
         var columns = ["IDX", "BOOT", "BEGAN", "BY", "ENDED", "HOW", "BYTES"]
         guard boots.contains(where: Self.hasReport) else {

@@ -31,11 +31,11 @@ enum Completions {
     /// The options of `words` that name a store, with their values.
     private static func pathOptions(in words: [String]) -> [String] {
         var options: [String] = []
-        for (place, word) in words.enumerated() {
+        for (index, word) in words.enumerated() {
             if word.hasPrefix("--store=") || word.hasPrefix("--config=") {
                 options.append(word)
-            } else if word == "--store" || word == "--config", place + 1 < words.count {
-                options += [word, words[place + 1]]
+            } else if word == "--store" || word == "--config", index + 1 < words.count {
+                options += [word, words[index + 1]]
             }
         }
         return options

@@ -57,10 +57,10 @@ struct LibvirtXML: ParsableCommand {
         guard !remove else {
             return try xml.removeLog()
         }
-        guard let place = file ?? xml.name.map({ "/var/log/libvirt/qemu/\($0)-serial0.log" }) else {
+        guard let file = file ?? xml.name.map({ "/var/log/libvirt/qemu/\($0)-serial0.log" }) else {
             throw ValidationError("the domain has no name: set the log's path with --file")
         }
-        return try xml.addLog(file: place)
+        return try xml.addLog(file: file)
     }
 
     private static func words(_ change: DomainXML.Change) -> String {
@@ -74,8 +74,8 @@ struct LibvirtXML: ParsableCommand {
     }
 
     private func virsh(_ words: String..., input: [UInt8] = []) throws -> [UInt8] {
-        let place = connect.map { ["--connect", $0] } ?? []
-        let outcome = try ChildProgram.run(["virsh", "--quiet"] + place + words, input: input)
+        let connection = connect.map { ["--connect", $0] } ?? []
+        let outcome = try ChildProgram.run(["virsh", "--quiet"] + connection + words, input: input)
         guard outcome.status == 0 else {
             throw ExitCode.outOfReach
         }

@@ -32,8 +32,8 @@ struct Verify: AsyncParsableCommand {
         }
         var damaged = 0
         var progress = ProgressLine()
-        for (place, vm) in chosen.enumerated() {
-            progress.show("verifying \(Terminal.safe(vm.identity.nameWithNamespace)), \(place + 1) of \(chosen.count)")
+        for (index, vm) in chosen.enumerated() {
+            progress.show("verifying \(Terminal.safe(vm.identity.nameWithNamespace)), \(index + 1) of \(chosen.count)")
             let found = try StoreCheck(store).check(vm)
             progress.clear()
             damaged += try report(found, on: vm)

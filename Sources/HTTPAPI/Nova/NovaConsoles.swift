@@ -106,8 +106,8 @@ extension NovaAPI {
         let token = ConsoleToken(vm: id, caller: caller, expires: expires)
         let secret = context.consoleTokens.issue(token, at: context.now)
         let base = call.baseURL.replacing(/^http/, with: "ws")
-        let place = options.consoleURL ?? base + "/" + Self.serialPath
-        return place + "?token=" + secret
+        let url = options.consoleURL ?? base + "/" + Self.serialPath
+        return url + "?token=" + secret
     }
 
     /// `GET /os-console-auth-tokens/{token}`: the address of the console of a console token, for a proxy elsewhere.

@@ -71,10 +71,10 @@ extension NovaAPI {
             }
         }
         if let marker = target["marker"] {
-            guard let place = servers.firstIndex(where: { $0.id == marker }) else {
+            guard let index = servers.firstIndex(where: { $0.id == marker }) else {
                 throw APIError.badRequest("marker [\(marker)] not found")
             }
-            servers.removeFirst(place + 1)
+            servers.removeFirst(index + 1)
         }
         guard let limit = Int(target["limit"] ?? "\(Self.pageLimit)"), limit >= 0 else {
             throw APIError.badRequest("Invalid input for query parameters limit.")

@@ -86,7 +86,7 @@ public struct TCPListener: Sendable {
         tokens: TokenRegister,
         now: Timestamp
     ) throws(APIError) -> Caller {
-        let place = address.map { " at \($0.ipAddress ?? "")" } ?? ""
+        let suffix = address.map { " at \($0.ipAddress ?? "")" } ?? ""
         guard let text = Self.token(headers) else {
             guard isAnonymous else {
                 throw APIError(
@@ -94,12 +94,12 @@ public struct TCPListener: Sendable {
                     "a token is required, in Authorization: Bearer; create one with 'guestlog token add'"
                 )
             }
-            return Caller(name: "anonymous" + place, access: Self.anonymous)
+            return Caller(name: "anonymous" + suffix, access: Self.anonymous)
         }
         guard let caller = try tokens.caller(with: text, at: now) else {
             throw APIError(401, "the token is invalid: it is unknown, revoked or expired")
         }
-        return Caller(name: caller.name + place, access: caller.access, token: caller.token, expires: caller.expires)
+        return Caller(name: caller.name + suffix, access: caller.access, token: caller.token, expires: caller.expires)
     }
 
     private static func token(_ headers: HTTPHeaders) -> String? {

@@ -17,11 +17,11 @@ final class ReaderThreads: Sendable {
         /// The next job: that of the first client that uses less than its share of threads.
         mutating func next() -> (Client, Job)? {
             guard total < ReaderThreads.count,
-                let place = order.firstIndex(where: { running[$0, default: 0] < ReaderThreads.share })
+                let index = order.firstIndex(where: { running[$0, default: 0] < ReaderThreads.share })
             else {
                 return nil
             }
-            let client = order.remove(at: place)
+            let client = order.remove(at: index)
             guard var jobs = waiting.removeValue(forKey: client) else {
                 return nil
             }

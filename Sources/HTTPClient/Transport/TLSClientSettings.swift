@@ -101,7 +101,7 @@ final class TLSClientContexts: Sendable {
             case .file(let path): return try NIOSSLCertificate.fromPEMFile(path)
             }
         } catch {
-            throw HTTPClientError(.tls, "\(what)\(place(source)) cannot be read: \(error)")
+            throw HTTPClientError(.tls, "\(what)\(location(source)) cannot be read: \(error)")
         }
     }
 
@@ -112,11 +112,11 @@ final class TLSClientContexts: Sendable {
             case .file(let path): return try NIOSSLPrivateKey(file: path, format: .pem)
             }
         } catch {
-            throw HTTPClientError(.tls, "the client's key\(place(source)) cannot be read: \(error)")
+            throw HTTPClientError(.tls, "the client's key\(location(source)) cannot be read: \(error)")
         }
     }
 
-    private static func place(_ source: PEMSource) -> String {
+    private static func location(_ source: PEMSource) -> String {
         if case .file(let path) = source { " in \(path)" } else { "" }
     }
 }

@@ -45,8 +45,8 @@ struct VMLogs: Sendable {
     ) async throws -> [Result] {
         try await withThrowingTaskGroup(of: Result.self) { tasks in
             var results: [Result] = []
-            for (place, target) in targets.enumerated() {
-                if place >= Self.concurrency, let result = try await tasks.next() {
+            for (index, target) in targets.enumerated() {
+                if index >= Self.concurrency, let result = try await tasks.next() {
                     results.append(result)
                 }
                 tasks.addTask { try await body(target) }

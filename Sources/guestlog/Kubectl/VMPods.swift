@@ -56,15 +56,15 @@ struct VMPods: Sendable {
 
     /// Why the VM `name`, which has no pod, has no log, and the remedy. Throws `CommandLineError` when it does not exist.
     func explain(withoutPod name: String) async throws -> String {
-        let place = namespace ?? ""
-        if try await object("virtualmachineinstances", name, in: place) != nil {
+        let namespace = self.namespace ?? ""
+        if try await object("virtualmachineinstances", name, in: namespace) != nil {
             return "\(name) is being started and has no pod yet; use -f to wait for it"
         }
-        if try await object("virtualmachines", name, in: place) != nil {
+        if try await object("virtualmachines", name, in: namespace) != nil {
             return "\(name) is not running; use -f to wait for its start"
         }
         throw CommandLineError(
-            description: "there is no VM \(name) in the namespace \(place); 'kubectl get vm -A' lists them"
+            description: "there is no VM \(name) in the namespace \(namespace); 'kubectl get vm -A' lists them"
         )
     }
 

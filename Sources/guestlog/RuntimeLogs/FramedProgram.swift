@@ -62,15 +62,15 @@ struct FramedProgram: ~Copyable {
         var piece = [UInt8](repeating: 0, count: 64 << 10)
         while sources.contains(where: { $0.fd >= 0 }) {
             _ = poll(&sources, nfds_t(sources.count), -1)
-            for place in sources.indices where sources[place].fd >= 0 && sources[place].revents != 0 {
-                let descriptor = sources[place].fd
+            for index in sources.indices where sources[index].fd >= 0 && sources[index].revents != 0 {
+                let descriptor = sources[index].fd
                 let count = try systemCall("read", name) { read(descriptor, &piece, piece.count) }
                 if count == 0 {
                     // poll(2) ignores it from now on.
-                    sources[place].fd = -1
+                    sources[index].fd = -1
                 }
                 let time = SystemClock.wallNanoseconds()
-                try Output.write(encoder.add(piece[..<count], isError: place == 1, time: time), to: target)
+                try Output.write(encoder.add(piece[..<count], isError: index == 1, time: time), to: target)
             }
         }
         try Output.write(encoder.finish(time: SystemClock.wallNanoseconds()), to: target)
