@@ -8,15 +8,15 @@ import Testing
 @Suite(.blocking) struct ByteScanTests {
     /// The definition of `gl_first_control`.
     private func reference(_ text: ArraySlice<UInt8>) -> Int {
-        let place = text.indices.first { place in
-            switch text[place] {
+        let index = text.indices.first { index in
+            switch text[index] {
             case 0x09, 0x0a: false
-            case 0x0d: place + 1 == text.endIndex || text[place + 1] != 0x0a
+            case 0x0d: index + 1 == text.endIndex || text[index + 1] != 0x0a
             case 0..<0x20, 0x7f: true
             default: false
             }
         }
-        return (place ?? text.endIndex) - text.startIndex
+        return (index ?? text.endIndex) - text.startIndex
     }
 
     @Test("the first control byte is found wherever it is, and line ends are none")
@@ -30,10 +30,10 @@ import Testing
             // What follows the text must not count.
             bytes[start + count] = Bool.random(using: &random) ? 0x0a : 0x1b
             for _ in 0..<Int.random(in: 0...4, using: &random) where count > 0 {
-                let place = start + Int.random(in: 0..<count, using: &random)
-                bytes[place] = special.randomElement(using: &random)!
-                if bytes[place] == 0x0d, Bool.random(using: &random) {
-                    bytes[place + 1] = 0x0a
+                let index = start + Int.random(in: 0..<count, using: &random)
+                bytes[index] = special.randomElement(using: &random)!
+                if bytes[index] == 0x0d, Bool.random(using: &random) {
+                    bytes[index + 1] = 0x0a
                 }
             }
             let text = bytes[start..<start + count]

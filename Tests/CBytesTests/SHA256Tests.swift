@@ -35,9 +35,9 @@ import Testing
     @Test("bytes are equal when all of them are")
     func equality() {
         let bytes: [UInt8] = [1, 2, 3, 4]
-        for place in bytes.indices {
+        for index in bytes.indices {
             var other = bytes
-            other[place] ^= 0x80
+            other[index] ^= 0x80
             #expect(!gl_equal_in_constant_time(bytes, other, bytes.count))
         }
         #expect(gl_equal_in_constant_time(bytes, bytes, bytes.count))

@@ -53,11 +53,11 @@ struct BootDetectorTests {
     @Test("a first line that crosses the end of what is examined of a row is found wherever the text is divided")
     func lookAheadBorder() {
         let text = Array((String(repeating: "x", count: 500) + "[    0.000000] Linux version 6.1.0 (x)\n").utf8)
-        for place in [1, 100, 480] + Array(495...530) {
+        for offset in [1, 100, 480] + Array(495...530) {
             var console = Console()
-            console.receive(text[..<place], at: 1)
-            console.receive(text[place...], at: 2)
-            #expect(console.findings.map(\.event) == [.kernel], "\(place)")
+            console.receive(text[..<offset], at: 1)
+            console.receive(text[offset...], at: 2)
+            #expect(console.findings.map(\.event) == [.kernel], "\(offset)")
         }
     }
 
@@ -96,8 +96,8 @@ struct BootDetectorTests {
         if isPoweredOn {
             console.note(.powerOn)
         }
-        for (place, (time, text)) in pieces.enumerated() {
-            let first = place == number ? cut : 0
+        for (index, (time, text)) in pieces.enumerated() {
+            let first = index == number ? cut : 0
             console.receive(text.prefix(first), at: time)
             console.receive(text.dropFirst(first), at: time)
         }
@@ -135,10 +135,10 @@ struct BootDetectorTests {
                     console.note(.powerOn)
                 }
                 var delay: Int64 = 0
-                for (place, (time, text)) in pieces.enumerated() {
-                    let first = place == number ? cut : text.count
+                for (index, (time, text)) in pieces.enumerated() {
+                    let first = index == number ? cut : text.count
                     console.receive(text.prefix(first), at: time + delay)
-                    if place == number {
+                    if index == number {
                         delay = BootState.quietInterval + 100_000
                         console.receive(text.dropFirst(first), at: time + delay)
                     }

@@ -22,17 +22,17 @@ final class GuestFixture {
 
     private let store: Store
 
-    /// Stores in `folder`, or in `place` when it is given; in-flight data are in `folder`, or in `runtime`. A `crowded`
+    /// Stores in `folder`, or in `storeParent` when it is given; in-flight data are in `folder`, or in `runtime`. A `crowded`
     /// disk, which has `runtime`, is full when the guest's console is added. With `failing`, the file system fails with
     /// that errno from the beginning.
     init(
         rate: RateLimit? = nil,
-        storing place: String? = nil,
+        storing storeParent: String? = nil,
         runtime: String? = nil,
         crowded: SmallDisk? = nil,
         failing code: Int32? = nil
     ) throws {
-        let root = (place ?? folder.path) + "/store"
+        let root = (storeParent ?? folder.path) + "/store"
         store = Store(root: root)
         var options = CaptureService.Options(store: root, inflight: (runtime ?? folder.path) + "/inflight")
         options.shards = 1

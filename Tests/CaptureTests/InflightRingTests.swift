@@ -20,8 +20,8 @@ import Testing
         guard let room = ring.reserve(), room.count >= count else {
             return false
         }
-        for place in 0..<count {
-            room[place] = value
+        for index in 0..<count {
+            room[index] = value
         }
         ring.publish(count, kind: .data, slot: slot, time: Int64(value))
         return true

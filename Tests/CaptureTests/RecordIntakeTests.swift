@@ -230,8 +230,8 @@ private final class Numbers: Sendable {
         #expect(eventually { fixture.commits == [number] })
         let stored = try fixture.stored()
         #expect(stored.gaps == [gap])
-        let place = stored.bytes.count - batch.text.count
-        #expect(stored.markers.first { $0.detail.gap != nil }?.place == place)
+        let index = stored.bytes.count - batch.text.count
+        #expect(stored.markers.first { $0.detail.gap != nil }?.place == index)
     }
 
     @Test("small batches and markers give other streams their turns as soon as large ones do")

@@ -45,13 +45,13 @@ import Testing
     private func expect(
         _ actions: [ConsoleLink.Action],
         _ expected: [ConsoleLink.Action],
-        _ place: SourceLocation = #_sourceLocation
+        _ location: SourceLocation = #_sourceLocation
     ) {
-        #expect(actions == expected, sourceLocation: place)
+        #expect(actions == expected, sourceLocation: location)
     }
 
-    private func expect(_ isTrue: Bool, _ place: SourceLocation = #_sourceLocation) {
-        #expect(isTrue, sourceLocation: place)
+    private func expect(_ isTrue: Bool, _ location: SourceLocation = #_sourceLocation) {
+        #expect(isTrue, sourceLocation: location)
     }
 
     /// The boundary that a connection is marked with.

@@ -62,8 +62,8 @@ extension EndToEnd {
             for (words, boot) in questions {
                 let child = site.begin(["logs", "web", "-o", "raw"] + words, by: way, name: "\(way)-\(words.joined())")
                 #expect(child.wait() == 0)
-                for (place, sentence) in printed.enumerated() {
-                    #expect(child.text.contains(sentence) == (place == boot), "\(words) shows boot \(place + 1)")
+                for (index, sentence) in printed.enumerated() {
+                    #expect(child.text.contains(sentence) == (index == boot), "\(words) shows boot \(index + 1)")
                 }
                 #expect(
                     child.text.hasPrefix("[    0.000000] Linux version"),

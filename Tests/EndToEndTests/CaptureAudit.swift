@@ -82,19 +82,19 @@ struct CaptureAudit {
         let gaps = text.markers.compactMap { marker in marker.detail.gap.map { (place: marker.place, gap: $0) } }
         var firstGap = 0
         /// The offset of each line in the written bytes.
-        var places: [Int: Int] = [:]
-        var place = 0
+        var offsets: [Int: Int] = [:]
+        var offset = 0
         for number in record.lines {
-            places[number] = place
-            place += NumberedLines.line(number).count
+            offsets[number] = offset
+            offset += NumberedLines.line(number).count
         }
         let end = StoredLine(number: (record.lines.last ?? -1) + 1, start: text.bytes.count, end: text.bytes.count)
-        places[end.number] = record.bytes
+        offsets[end.number] = record.bytes
         var before = StoredLine(number: (record.lines.first ?? 0) - 1, start: 0, end: 0)
         var writtenBefore = 0
         for line in lines + [end] {
             defer { before = line }
-            let begins = places[line.number] ?? writtenBefore
+            let begins = offsets[line.number] ?? writtenBefore
             let missing = begins - writtenBefore - (line.start - before.end)
             writtenBefore = begins + (line.end - line.start)
             guard missing != 0 || line.number != before.number + 1 || line.start != before.end else {

@@ -72,8 +72,8 @@ extension EndToEnd {
                     (["vms"], 0, ""),
                     (["vms", "--output", "xml"], 2, "xml"),
                 ]
-                for (place, test) in cases.enumerated() {
-                    let child = site.begin(test.words, by: way, name: "case-\(way)-\(place)")
+                for (index, test) in cases.enumerated() {
+                    let child = site.begin(test.words, by: way, name: "case-\(way)-\(index)")
                     #expect(child.wait() == test.status, "\(test.words) by \(way): \(child.standardError)")
                     #expect(child.standardError.contains(test.says), "\(test.words) by \(way): \(child.standardError)")
                 }

@@ -17,19 +17,19 @@ func difference(_ left: [UInt8], _ right: [UInt8]) -> String? {
 /// `record` is QEMU's record of a serial port. QEMU records a byte again each time its reader had no room for it, so a
 /// repeated byte there may be one. The end may be missing where `isPrefix` is true.
 func difference(_ bytes: [UInt8], fromRecord record: [UInt8], isPrefix: Bool = false) -> String? {
-    var place = 0
+    var offset = 0
     for (index, byte) in bytes.enumerated() {
-        while place < record.count, record[place] != byte, place > 0, record[place] == record[place - 1] {
-            place += 1
+        while offset < record.count, record[offset] != byte, offset > 0, record[offset] == record[offset - 1] {
+            offset += 1
         }
-        guard place < record.count, record[place] == byte else {
-            let rest = difference(Array(bytes[index...]), Array(record[place...]))
+        guard offset < record.count, record[offset] == byte else {
+            let rest = difference(Array(bytes[index...]), Array(record[offset...]))
             return "at \(index) of \(bytes.count): \(rest ?? "")"
         }
-        place += 1
+        offset += 1
     }
-    while place < record.count, place > 0, record[place] == record[place - 1] {
-        place += 1
+    while offset < record.count, offset > 0, record[offset] == record[offset - 1] {
+        offset += 1
     }
-    return place == record.count || isPrefix ? nil : "\(record.count - place) bytes are missing at the end"
+    return offset == record.count || isPrefix ? nil : "\(record.count - offset) bytes are missing at the end"
 }

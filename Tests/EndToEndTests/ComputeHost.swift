@@ -23,13 +23,13 @@ final class ComputeHost {
     init() throws {
         libvirt = try LibvirtHost()
         address = try Self.freeAddress(from: 8774)
-        let (path, place) = (libvirt.path, address)
+        let (path, listen) = (libvirt.path, address)
         Certificate.make("compute", in: path)
         FileText.write(
             """
             store: \(path)/store
             runtime: /run/guestlog-serve
-            api: { listen: '\(place)', certificate: \(path)/tls.crt, key: \(path)/tls.key }
+            api: { listen: '\(listen)', certificate: \(path)/tls.crt, key: \(path)/tls.key }
 
             """,
             to: configuration

@@ -52,11 +52,11 @@ extension EndToEnd {
             let domain = "<domain><name>web</name><devices>\(serial)</devices></domain>\n"
             FileText.write(domain, to: site.path + "/vms/web.xml")
             prepareKubeVirt(in: site.path)
-            let place = site.path + "/vms/web.sock"
-            let first = Guest("web", words: "glogin=0 gpoweroff=1", chardev: .server(place), in: site.path)
+            let socket = site.path + "/vms/web.sock"
+            let first = Guest("web", words: "glogin=0 gpoweroff=1", chardev: .server(socket), in: site.path)
             #expect(first.hasSwitchedOff())
             #expect(try eventually { try site.stored("web").boots.last?.event == .closed })
-            let second = Guest("web", chardev: .server(place), in: site.path)
+            let second = Guest("web", chardev: .server(socket), in: site.path)
             #expect(eventually { site.guestlog("logs", "web", "-b", "0", "-g", "GUEST-READY").status == 0 })
             return (site, second)
         }
@@ -86,7 +86,7 @@ extension EndToEnd {
         }
 
         /// `line` with its paths moved into `site`.
-        private func placed(_ line: String, in site: Site) -> String {
+        private func relocated(_ line: String, in site: Site) -> String {
             line.replacing("/etc/guestlog/guestlog.yaml", with: site.configuration)
                 .replacing("/run/guestlog/guestlog.sock", with: site.socket)
                 .replacing("/var/lib/guestlog", with: site.path + "/store")
@@ -95,7 +95,7 @@ extension EndToEnd {
 
         private func run(_ example: Example, on site: Site, number: Int) {
             let folder = Program.guestlog.lastIndex(of: "/").map { String(Program.guestlog[..<$0]) } ?? "."
-            let shell = ["sh", "-c", (example.isEndless ? "exec " : "") + placed(example.line, in: site)]
+            let shell = ["sh", "-c", (example.isEndless ? "exec " : "") + relocated(example.line, in: site)]
             let environment = [
                 "PATH": folder + ":" + (Program.variable("PATH") ?? ""), "GUESTLOG_CONFIG": site.configuration,
             ]

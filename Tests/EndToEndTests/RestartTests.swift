@@ -100,13 +100,13 @@ extension EndToEnd {
         )
         func reloads() throws {
             let site = try Site(consoles: { "consoles: [{ connect: '\($0)/one.sock', name: one }]" })
-            let place = """
+            let paths = """
                 store: \(site.path)/store
                 runtime: \(site.runtime)
 
                 """
             func reload(_ text: String, says words: String) throws {
-                FileText.write(place + text, to: site.configuration)
+                FileText.write(paths + text, to: site.configuration)
                 let daemon = try #require(site.daemon)
                 daemon.signal(SIGHUP)
                 #expect(eventually { daemon.standardError.contains(words) }, "\(daemon.standardError)")

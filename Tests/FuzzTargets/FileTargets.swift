@@ -62,12 +62,12 @@ extension FuzzTarget {
         let front = InflightRing.headerSize + 2 * InflightRing.slotSize
         var rest = bytes[...]
         while rest.count >= 3 {
-            let place = (Int(rest[rest.startIndex]) << 8 | Int(rest[rest.startIndex + 1])) % (front + 8192)
+            let offset = (Int(rest[rest.startIndex]) << 8 | Int(rest[rest.startIndex + 1])) % (front + 8192)
             let byte = rest[rest.startIndex + 2]
-            if place < front {
-                whole.mapping.storeBytes(of: byte, toByteOffset: place, as: UInt8.self)
+            if offset < front {
+                whole.mapping.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
             } else {
-                whole.data.storeBytes(of: byte, toByteOffset: place - front, as: UInt8.self)
+                whole.data.storeBytes(of: byte, toByteOffset: offset - front, as: UInt8.self)
             }
             rest = rest.dropFirst(3)
         }

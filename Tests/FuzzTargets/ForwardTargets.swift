@@ -15,11 +15,11 @@ extension FuzzTarget {
         try require(refused.isEmpty, "a sender without the key was admitted")
     }
 
-    private static func records(_ bytes: [UInt8], dividedAt place: Int, key: [UInt8]?) throws -> [[UInt8]] {
+    private static func records(_ bytes: [UInt8], dividedAt offset: Int, key: [UInt8]?) throws -> [[UInt8]] {
         var session = ForwardSession(sharedKey: key, hostName: "receiver", nonce: "nonce")
         var lines: [[UInt8]] = []
         var record = RecordBuffer()
-        for part in [bytes[..<place], bytes[place...]] {
+        for part in [bytes[..<offset], bytes[offset...]] {
             let actions = Array(part).withUnsafeBytes { session.receive($0) }
             for case .take(let message) in actions {
                 _ = try? message.forEach { time, value in

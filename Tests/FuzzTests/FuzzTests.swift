@@ -73,17 +73,17 @@ import Testing
     private static func change(_ corpus: [[UInt8]], _ random: inout SeededGenerator) -> [UInt8] {
         var input = corpus.randomElement(using: &random) ?? []
         for _ in 0..<Int.random(in: 1...6, using: &random) {
-            let place = Int.random(in: 0...input.count, using: &random)
-            let end = min(input.count, place + Int.random(in: 0...8, using: &random))
+            let offset = Int.random(in: 0...input.count, using: &random)
+            let end = min(input.count, offset + Int.random(in: 0...8, using: &random))
             switch Int.random(in: 0..<6, using: &random) {
-            case 0 where place < input.count: input[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-            case 1 where place < input.count: input[place] = .random(in: 0...255, using: &random)
-            case 2: input.removeSubrange(place..<end)
-            case 3: input.insert(contentsOf: Array(input[place..<end]), at: place)
+            case 0 where offset < input.count: input[offset] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+            case 1 where offset < input.count: input[offset] = .random(in: 0...255, using: &random)
+            case 2: input.removeSubrange(offset..<end)
+            case 3: input.insert(contentsOf: Array(input[offset..<end]), at: offset)
             case 4:
                 let other = corpus.randomElement(using: &random) ?? []
-                input = input.prefix(place) + other.suffix(Int.random(in: 0...other.count, using: &random))
-            default: input.insert(.random(in: 0...255, using: &random), at: place)
+                input = input.prefix(offset) + other.suffix(Int.random(in: 0...other.count, using: &random))
+            default: input.insert(.random(in: 0...255, using: &random), at: offset)
             }
         }
         return Array(input.prefix(longest))

@@ -38,8 +38,8 @@ struct HostileGuestTests {
 
     private func batch(_ number: Int) -> AgentMessage {
         .records(
-            (0..<Self.batchSize).map { place in
-                let sequence = UInt64(number * Self.batchSize + place + 1)
+            (0..<Self.batchSize).map { index in
+                let sequence = UInt64(number * Self.batchSize + index + 1)
                 var record = GuestRecord(severity: .notice, content: Array("m\(sequence)".utf8), source: .syslog)
                 record.sequence = sequence
                 return record
@@ -94,16 +94,16 @@ struct HostileGuestTests {
         }
     }
 
-    /// What the headers claim as their payload's size, by their place in the stream.
+    /// What the headers claim as their payload's size, by their offset in the stream.
     enum Claim: CaseIterable, Sendable {
         case allBefore, nextByte, rest, most, page, nothing
 
-        func size(at place: Int, of count: Int) -> Int {
+        func size(at offset: Int, of count: Int) -> Int {
             switch self {
-            case .allBefore: place
+            case .allBefore: offset
             case .nextByte: count / 2 + 1
-            case .rest: count - place
-            case .most: GuestFrame.limit - place
+            case .rest: count - offset
+            case .most: GuestFrame.limit - offset
             case .page: 4096
             case .nothing: 0
             }

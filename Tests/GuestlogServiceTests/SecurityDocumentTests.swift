@@ -39,10 +39,10 @@ import Testing
 
         /// Whether the test is declared in `text`, its file: a function that only helps has no `@Test` of its own.
         func isDeclared(in text: String) -> Bool {
-            guard let place = text.firstRange(of: declaration) else {
+            guard let range = text.firstRange(of: declaration) else {
                 return false
             }
-            let before = text[..<place.lowerBound]
+            let before = text[..<range.lowerBound]
             guard isFunction, let attribute = before.ranges(of: "@Test").last else {
                 return !isFunction
             }
@@ -110,8 +110,8 @@ import Testing
             let (_, file, text) = declaration.output
             let source = try #require(try Self.text("Sources/" + file), "there is no Sources/\(file)")
             // The text must not continue after the value.
-            let isDeclared = source.ranges(of: text).contains { place in
-                source[place.upperBound...].first.map { !$0.isLetter && !$0.isNumber && $0 != "_" } ?? true
+            let isDeclared = source.ranges(of: text).contains { range in
+                source[range.upperBound...].first.map { !$0.isLetter && !$0.isNumber && $0 != "_" } ?? true
             }
             #expect(isDeclared, "Sources/\(file) does not declare \(text)")
         }

@@ -93,8 +93,8 @@ import Testing
         _ = second.raw
         let page = try await nova.ask("GET", "/v2.1/servers?limit=1").json
         let next = try #require(page["servers_links"]?.elements?.first?["href"]?.text)
-        let place = try #require(next.firstRange(of: "/v2.1")?.lowerBound)
-        let rest = try await nova.ask("GET", String(next[place...])).json["servers"]?.elements
+        let index = try #require(next.firstRange(of: "/v2.1")?.lowerBound)
+        let rest = try await nova.ask("GET", String(next[index...])).json["servers"]?.elements
         #expect(rest?.count == 1 && rest?.first?["id"] != page["servers"]?.elements?.first?["id"])
         let project = "/v2.1/0123456789abcdef0123456789abcdef/servers/" + Self.uuid
         #expect(try await nova.ask("GET", project).json["server"]?["id"]?.text == Self.uuid)
@@ -325,8 +325,8 @@ import Testing
         let nova = try await makeNova("")
         let key = StreamKey(name: "db", uuid: "7c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11")
         let listener = try NetworkAddress("127.0.0.1:0")!.listen()
-        let place = try #require(NetworkAddress(boundTo: listener.raw))
-        nova.fixture.hub.add(try .init(key: key, endpoint: .tcp(place)))
+        let address = try #require(NetworkAddress(boundTo: listener.raw))
+        nova.fixture.hub.add(try .init(key: key, endpoint: .tcp(address)))
         var vmm: Int32 = -1
         #expect(
             await awaits {
@@ -348,7 +348,7 @@ import Testing
         let path = "/v2.1/os-console-auth-tokens/"
         let console = try await nova.client.ask("GET", path + token, admin).json["console"]
         #expect(console?["instance_uuid"]?.text == key.uuid)
-        #expect(console?["host"]?.text == "127.0.0.1" && console?["port"] == .integer(Int64(place.port)))
+        #expect(console?["host"]?.text == "127.0.0.1" && console?["port"] == .integer(Int64(address.port)))
         #expect(try await nova.client.ask("GET", path + "nobody", admin).status == 404)
         #expect(try await nova.client.ask("GET", path + token, [admin[0]]).status == 400)
         #expect(try await nova.ask("GET", path + token, [version("2.31")]).status == 403)

@@ -58,8 +58,8 @@ import Testing
         guard let path = own.randomElement(using: &random), var bytes = files[path] else { return }
         switch Int.random(in: 0..<5, using: &random) {
         case 0, 1:
-            guard let place = bytes.indices.randomElement(using: &random) else { return }
-            bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+            guard let index = bytes.indices.randomElement(using: &random) else { return }
+            bytes[index] ^= 1 << UInt8.random(in: 0..<8, using: &random)
             files[path] = bytes
         case 2:
             files[path] = Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random)))

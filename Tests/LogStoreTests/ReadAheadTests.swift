@@ -56,10 +56,10 @@ import Testing
         let (fixture, text) = try sealed(6 << 20)
         let group = ReaderGroup(readsAhead: true)
         let reader = fixture.store.reader(of: fixture.stream, group: group)
-        let places = try reader.summaries().map(\.offset)
-        for place in [places[0], places[12], places[3], places[3], places[20], places[1]] {
-            let batch = try #require(try reader.batch(at: Cursor(offset: place)))
-            #expect(batch.block.text.elementsEqual(text[Int(place)..<Int(batch.block.end)]))
+        let offsets = try reader.summaries().map(\.offset)
+        for offset in [offsets[0], offsets[12], offsets[3], offsets[3], offsets[20], offsets[1]] {
+            let batch = try #require(try reader.batch(at: Cursor(offset: offset)))
+            #expect(batch.block.text.elementsEqual(text[Int(offset)..<Int(batch.block.end)]))
         }
         for _ in 0..<20 {
             _ = try fixture.store.reader(of: fixture.stream, group: ReaderGroup(readsAhead: true)).batch(at: .start)

@@ -89,9 +89,9 @@ import Testing
         filter.append(to: &frame)
         #expect(frame.count == SegmentFilter.frameSize)
         #expect(SegmentFilter(frame: frame) == filter)
-        for place in [0, 5, 9, 13, 17, 30, frame.count - 1] {
+        for index in [0, 5, 9, 13, 17, 30, frame.count - 1] {
             var damaged = frame
-            damaged[place] ^= 1
+            damaged[index] ^= 1
             #expect(SegmentFilter(frame: damaged) == nil)
         }
         #expect(SegmentFilter(frame: frame.dropLast()) == nil)
@@ -136,8 +136,8 @@ import Testing
         // Another text's filter, with the right checksum.
         var frame: [UInt8] = []
         try #require(builder("other\n").filter).append(to: &frame)
-        let place = try #require(segment.headers.last?.nextPosition)
-        try StoredFile(path, .update, on: LinuxFileSystem()).write(at: place, frame)
+        let end = try #require(segment.headers.last?.nextPosition)
+        try StoredFile(path, .update, on: LinuxFileSystem()).write(at: end, frame)
         let damages = try damages(fixture.store)
         #expect(damages.count == 1 && damages.first?.problem.contains("filter") == true)
     }

@@ -49,23 +49,23 @@ struct StoreModel {
     mutating func tried(_ bytes: [UInt8]) { given.append((next, bytes)) }
 
     mutating func synced() {
-        for place in entries.indices where !entries[place].isDoubtful {
-            entries[place].isSynced = true
+        for index in entries.indices where !entries[index].isDoubtful {
+            entries[index].isSynced = true
         }
     }
 
     /// After a failed sync nothing unsynced can be trusted until it was written again.
     mutating func syncFailed() {
-        for place in entries.indices where !entries[place].isSynced {
-            entries[place].isDoubtful = true
+        for index in entries.indices where !entries[index].isSynced {
+            entries[index].isDoubtful = true
         }
     }
 
     /// Everything was sealed again and synced.
     mutating func doubtsSettled() {
-        for place in entries.indices {
-            entries[place].isDoubtful = false
-            entries[place].isSynced = true
+        for index in entries.indices {
+            entries[index].isDoubtful = false
+            entries[index].isSynced = true
         }
     }
 
@@ -107,8 +107,8 @@ struct StoreModel {
         for (start, text) in given where start < offset + UInt64(bytes.count) && start + UInt64(text.count) > offset {
             let low = max(start, offset)
             let high = min(start + UInt64(text.count), offset + UInt64(bytes.count))
-            for place in low..<high where text[Int(place - start)] == bytes[Int(place - offset)] {
-                fits[Int(place - offset)] = true
+            for position in low..<high where text[Int(position - start)] == bytes[Int(position - offset)] {
+                fits[Int(position - offset)] = true
             }
         }
         return fits.allSatisfy { $0 }

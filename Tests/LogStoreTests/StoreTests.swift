@@ -196,8 +196,8 @@ import Testing
                 }
                 cursors[follower.cursor] = log.count
             }
-            for (cursor, place) in cursors {
-                #expect(try entries(from: cursor) == Array(log[place...]), "step \(step), cursor \(cursor)")
+            for (cursor, count) in cursors {
+                #expect(try entries(from: cursor) == Array(log[count...]), "step \(step), cursor \(cursor)")
             }
         }
         #expect(try entries(from: .start) == log)

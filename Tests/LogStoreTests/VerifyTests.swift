@@ -104,8 +104,8 @@ import Testing
         case .longer: bytes += (0..<900).map { _ in UInt8.random(in: 0...255, using: &random) }
         case .swapped where bytes.count > 64:
             let (a, b) = (from / 32 * 32, Int.random(in: 0..<bytes.count / 32, using: &random) * 32)
-            for place in 0..<32 where a + place < bytes.count && b + place < bytes.count {
-                bytes.swapAt(a + place, b + place)
+            for offset in 0..<32 where a + offset < bytes.count && b + offset < bytes.count {
+                bytes.swapAt(a + offset, b + offset)
             }
         case .emptied: bytes = []
         case .repeated: bytes.insert(contentsOf: bytes[max(0, from - 4096)..<from], at: from)
@@ -247,12 +247,12 @@ import Testing
         "unreadable files of one VM are a gap in its log only: others, and later data, are read",
         arguments: [0, 1, 2, 3]
     )
-    func unreadableFile(place: Int) throws {
+    func unreadableFile(kind: Int) throws {
         let files = try Self.everyKind(isClosed: false)
         let store = Store(root: "/store", fileSystem: files)
         let whole = try View(store)
         let names = [".log.zst", ".head.zst", ".log", ".idx"]
-        let path = try #require(files.files.first { $0.hasSuffix(names[place]) })
+        let path = try #require(files.files.first { $0.hasSuffix(names[kind]) })
         files.spoil(path)
         let view = try View(store)
         #expect(view.text.count < whole.text.count && Self.isPart(view, of: whole))

@@ -170,8 +170,8 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         let isUp = NIOLockedValueBox(false)
         let flaky = try StandInServer { request in isUp.withLockedValue { $0 } ? late.take(request) : .cut }
         try fixture.start(.elasticsearch(flaky.url, name: "dead"), .elasticsearch(server.url, name: "live"))
-        for place in 0..<20 {
-            try fixture.append("line \(place)\n")
+        for number in 0..<20 {
+            try fixture.append("line \(number)\n")
         }
         #expect(await awaits { index.messages == lines(0..<20) })
         #expect(await awaits { fixture.problems["dead"] != nil })
@@ -381,10 +381,10 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         for count in 0..<text.count - 1 {
             #expect(isDamaged(Array(text[..<count])), "cut at \(count)")
         }
-        for place in 0..<text.count - 1 {
+        for index in 0..<text.count - 1 {
             var changed = text
-            changed[place] ^= 1
-            #expect(isDamaged(changed), "changed at \(place)")
+            changed[index] ^= 1
+            #expect(isDamaged(changed), "changed at \(index)")
         }
     }
 }

@@ -21,28 +21,28 @@ import Testing
         case fluentd = "GUESTLOG_TEST_FLUENTD_ADDR"
 
         /// Those that are named.
-        static var present: [Engine] { allCases.filter { $0.place != nil } }
+        static var present: [Engine] { allCases.filter { $0.address != nil } }
 
         /// Whether what it stores can be read back.
         var isReadable: Bool { self == .loki || self == .victorialogs }
 
-        var place: String? { getenv(rawValue).map { String(cString: $0) } }
+        var address: String? { getenv(rawValue).map { String(cString: $0) } }
 
         var settings: OutputSettings? {
-            guard let place else {
+            guard let address else {
                 return nil
             }
-            let endpoint = HTTPEndpoint(place)
+            let endpoint = HTTPEndpoint(address)
             switch self {
             case .elasticsearch:
                 return endpoint.map { .all(.elasticsearch(ElasticsearchSettings(HTTPOutputSettings($0)))) }
             case .loki: return endpoint.map { .all(.loki(LokiSettings(HTTPOutputSettings($0)))) }
             case .otlp: return endpoint.map { .all(.otlp(OTLPSettings(HTTPOutputSettings($0)))) }
             case .victorialogs:
-                let url = HTTPEndpoint(place + "/insert/opentelemetry/v1/logs")
+                let url = HTTPEndpoint(address + "/insert/opentelemetry/v1/logs")
                 return url.map { .all(.otlp(OTLPSettings(HTTPOutputSettings($0)))) }
             case .fluentd:
-                return NetworkPeer(place, defaultPort: 24224).map { .all(.forward(ForwardSettings(servers: [$0]))) }
+                return NetworkPeer(address, defaultPort: 24224).map { .all(.forward(ForwardSettings(servers: [$0]))) }
             }
         }
     }

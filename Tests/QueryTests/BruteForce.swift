@@ -56,16 +56,16 @@ struct BruteForce {
     static func atoms(_ reader: StreamReader) throws -> [Atom] {
         var atoms: [Atom] = []
         let follower = StreamBatches(reader)
-        var place = Cursor.start
+        var position = Cursor.start
         while let batch = try follower.next() {
-            if batch.start != place.offset {
+            if batch.start != position.offset {
                 atoms.append(.cut)
-                place = Cursor(offset: batch.start)
+                position = Cursor(offset: batch.start)
             }
             for record in batch.block.records[batch.firstRecord...] {
                 if record.isMarker {
-                    if record.offset != place.offset {
-                        place = Cursor(offset: record.offset)
+                    if record.offset != position.offset {
+                        position = Cursor(offset: record.offset)
                     }
                     let boot = RecordDetail(decoding: record.detail).boot
                     let isOtherBoot =
@@ -75,7 +75,7 @@ struct BruteForce {
                         atoms.append(.cut)
                     }
                     atoms.append(.marker(record.time))
-                    place.markers += 1
+                    position.markers += 1
                     continue
                 }
                 let from = max(record.offset, batch.start)
@@ -83,7 +83,7 @@ struct BruteForce {
                 let bytes = Array(batch.block.text[start..<Int(record.end - batch.block.offset)])
                 atoms.append(.bytes(offset: from, time: record.time, bytes))
             }
-            place = batch.next
+            position = batch.next
         }
         return atoms
     }
@@ -102,8 +102,8 @@ struct BruteForce {
                 maximum = max(maximum, time)
             case .bytes(let offset, let time, let some):
                 maximum = max(maximum, time)
-                for (place, byte) in some.enumerated() {
-                    let position = offset + UInt64(place)
+                for (index, byte) in some.enumerated() {
+                    let position = offset + UInt64(index)
                     if position >= start.offset, position < bound {
                         bytes.append(Received(byte: byte, offset: position, time: time, key: maximum))
                     }
@@ -153,9 +153,9 @@ struct BruteForce {
         var shown: [Line] = []
         for lines in inputs {
             var indices: Set<Int> = []
-            for (place, line) in lines.enumerated() where selected.contains([UInt64(line.input), line.offset]) {
-                indices.formUnion(max(0, place - selection.context.before)...place)
-                let following = lines.indices[(place + 1)...].filter { isInTime(lines[$0], selection) }
+            for (index, line) in lines.enumerated() where selected.contains([UInt64(line.input), line.offset]) {
+                indices.formUnion(max(0, index - selection.context.before)...index)
+                let following = lines.indices[(index + 1)...].filter { isInTime(lines[$0], selection) }
                 indices.formUnion(following.prefix(selection.context.after))
             }
             shown += indices.sorted().map { lines[$0] }.filter { isInTime($0, selection) }

@@ -92,10 +92,10 @@ struct FollowTests {
         for stream in streams {
             let own = heard.split(separator: "\n").filter { $0.first == stream.first }
             let wanted = printed[stream]?.split(separator: "\n") ?? []
-            let place = zip(own, wanted).enumerated().first { $1.0 != $1.1 }
+            let difference = zip(own, wanted).enumerated().first { $1.0 != $1.1 }
             #expect(
                 own == wanted,
-                "seed \(seed), \(own.count) of \(wanted.count), first at \(String(describing: place))"
+                "seed \(seed), \(own.count) of \(wanted.count), first at \(String(describing: difference))"
             )
         }
         #expect(Set(query.streams.map(\.stream.text)) == Set(streams))

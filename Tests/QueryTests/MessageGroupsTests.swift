@@ -72,14 +72,14 @@ import Testing
             try file.write(at: 0, text)
         }
         var groups = MessageGroups()
-        let places = lines.map { line in
+        let groupIndexes = lines.map { line in
             Array(line.text.utf8).withUnsafeBytes {
                 groups.add($0, vm: 0, time: Timestamp(microseconds: 0), severity: nil)
             }
         }
         var labels: [Int: [Int: Int]] = [:]
-        for (line, place) in zip(lines, places) {
-            labels[place ?? -1, default: [:]][line.label, default: 0] += 1
+        for (line, groupIndex) in zip(lines, groupIndexes) {
+            labels[groupIndex ?? -1, default: [:]][line.label, default: 0] += 1
         }
         // The largest label of a group is right there, and a label is right only in its largest group.
         var best: [Int: Int] = [:]

@@ -18,7 +18,7 @@ struct PatternTests {
     }
 
     @Test("an expression matches anywhere in a line, with its position")
-    func place() throws {
+    func matchRange() throws {
         let pattern = try Pattern("l[io]n+ux")
         let text = Array("[    0.000000] Linux version".utf8)
         #expect(text.withUnsafeBytes { pattern.firstMatch(in: $0) } == 15..<20)

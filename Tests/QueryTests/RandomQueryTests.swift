@@ -258,12 +258,12 @@ struct RandomQueryTests {
     private static func difference(_ answer: [UInt8], _ wanted: [BruteForce.Line]) -> String {
         let (lines, wantedLines) = (lines(answer), lines(wanted.flatMap(\.cri)))
         func shown(_ bytes: some Collection<UInt8>) -> String { String(decoding: bytes.prefix(120), as: UTF8.self) }
-        for (place, line) in lines.enumerated() {
-            guard place < wantedLines.count else {
-                return "\(lines.count - place) lines too many, from '\(shown(line))'"
+        for (index, line) in lines.enumerated() {
+            guard index < wantedLines.count else {
+                return "\(lines.count - index) lines too many, from '\(shown(line))'"
             }
-            if line != wantedLines[place] {
-                return "line \(place) of \(wantedLines.count) is '\(shown(line))', not '\(shown(wantedLines[place]))'"
+            if line != wantedLines[index] {
+                return "line \(index) of \(wantedLines.count) is '\(shown(line))', not '\(shown(wantedLines[index]))'"
             }
         }
         return "\(wantedLines.count - lines.count) lines missing, from '\(shown(wantedLines[lines.count]))'"

@@ -66,8 +66,8 @@ import Testing
         read += reader.bytes
         #expect(reader.gaps.isEmpty)
         let isSame = read == log.written
-        let place = zip(read, log.written).enumerated().first { $0.element.0 != $0.element.1 }?.offset
-        #expect(isSame, "\(read.count) of \(log.written.count) bytes, the same up to \(place ?? -1): \(history)")
+        let offset = zip(read, log.written).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+        #expect(isSame, "\(read.count) of \(log.written.count) bytes, the same up to \(offset ?? -1): \(history)")
     }
 
     @Test(

@@ -158,8 +158,8 @@ private final class Peer {
     }
 
     private func wait(_ events: Int16) {
-        var place = pollfd(fd: socket.raw, events: events, revents: 0)
-        _ = poll(&place, 1, 10_000)
+        var request = pollfd(fd: socket.raw, events: events, revents: 0)
+        _ = poll(&request, 1, 10_000)
     }
 
     /// The next value that the receiver sends; nil when it closes the connection.

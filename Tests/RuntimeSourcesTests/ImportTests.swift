@@ -71,7 +71,7 @@ import Transforms
         #expect(lines.count == 2 && lines[0].hasSuffix(#""GUESTLOG_TRUNCATED":true}"#) && lines[1].contains("next"))
     }
 
-    @Test("positions: numbers and places come back; other bytes are none")
+    @Test("positions: numbers and where to resume come back; other bytes are none")
     func positions() {
         var position = ReadPosition(source: "x")
         position.number = 0x0102_0304_0506_0708

@@ -22,36 +22,36 @@ import Transforms
         func open(after cursor: String?, fromHead: Bool) -> any JournalEntries {
             let end: String = entries.last.map { "\($0.number)" } ?? ""
             let start = cursor ?? (fromHead ? nil : end)
-            let place = start.flatMap { Int($0) }
-            let opened = Opened(self, place: place ?? -1)
+            let number = start.flatMap { Int($0) }
+            let opened = Opened(self, number: number ?? -1)
             opened.startCursor = cursor == nil ? start : nil
-            opened.isComplete = cursor?.isEmpty ?? true || entries.contains { $0.number == place }
+            opened.isComplete = cursor?.isEmpty ?? true || entries.contains { $0.number == number }
             return opened
         }
     }
 
     private final class Opened: JournalEntries {
         private let journal: Journal
-        private var place: Int
+        private var number: Int
         var isComplete = true
         var startCursor: String?
         var skipped: Int { journal.skipped }
 
-        init(_ journal: Journal, place: Int) {
+        init(_ journal: Journal, number: Int) {
             self.journal = journal
-            self.place = place
+            self.number = number
         }
 
         func next(_ record: inout RecordBuffer) -> String? {
-            guard let entry = journal.entries.first(where: { $0.number > place }) else {
+            guard let entry = journal.entries.first(where: { $0.number > number }) else {
                 return nil
             }
-            place = entry.number
+            number = entry.number
             record.removeAll()
             for (name, value) in entry.fields {
                 record.set(Array(name.utf8), value.utf8, .text)
             }
-            return "\(place)"
+            return "\(number)"
         }
 
         func wait(_ interruption: Interruption, within microseconds: Int64) {}
@@ -142,8 +142,8 @@ import Transforms
         write(3, ("_PID", "\(getpid())"))
         write(4)
         try read { try numbers() == [1, 4] }
-        for place in journal.entries.indices where journal.entries[place].fields.count > 1 {
-            journal.entries[place].fields[1].1 = "1"
+        for index in journal.entries.indices where journal.entries[index].fields.count > 1 {
+            journal.entries[index].fields[1].1 = "1"
         }
         write(5)
         try read { try numbers().last == 5 }

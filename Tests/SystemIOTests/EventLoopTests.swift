@@ -67,9 +67,9 @@ private final class Recorder: EventHandler {
         var tokens: [EventLoop.Token] = []
         var reported: [Int] = []
         let recorders = [Recorder(), Recorder()]
-        for (place, recorder) in recorders.enumerated() {
+        for (index, recorder) in recorders.enumerated() {
             recorder.body = { _ in
-                reported.append(place)
+                reported.append(index)
                 loop.remove(tokens[0])
                 loop.remove(tokens[1])
                 loop.stop()

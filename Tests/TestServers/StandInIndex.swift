@@ -39,8 +39,8 @@ public final class StandInIndex: Sendable {
         guard lines.count.isMultiple(of: 2) else {
             return .status(400, body: "malformed")
         }
-        for place in stride(from: 0, to: lines.count, by: 2) {
-            guard let action = try? JSON(parsing: lines[place]), let document = try? JSON(parsing: lines[place + 1]),
+        for index in stride(from: 0, to: lines.count, by: 2) {
+            guard let action = try? JSON(parsing: lines[index]), let document = try? JSON(parsing: lines[index + 1]),
                 let id = action["create"]?["_id"]?.text, let message = document["message"]?.text
             else {
                 return .status(400, body: "malformed")

@@ -171,14 +171,14 @@ struct DisplayedLineTests {
             }
             let limit = [16, 64, 65_536].randomElement(using: &generator)!
             let whole = DisplayedText.cut(text, limit: limit)
-            let place = Int.random(in: 0...text.count, using: &generator)
+            let offset = Int.random(in: 0...text.count, using: &generator)
             let isSafe = whole.allSatisfy { line in
                 [false, true].allSatisfy { color in DisplayedText.isSafe(DisplayedText.bytes(line, color: color)) }
             }
-            if whole.flatMap({ $0 }) != text || DisplayedText.cut(text, limit: limit, dividedAt: place) != whole
+            if whole.flatMap({ $0 }) != text || DisplayedText.cut(text, limit: limit, dividedAt: offset) != whole
                 || DisplayedText.cutAtOnce(text, limit: limit) != whole || !isSafe
             {
-                Issue.record("seed \(seed), round \(round), limit \(limit), divided at \(place): \(text)")
+                Issue.record("seed \(seed), round \(round), limit \(limit), divided at \(offset): \(text)")
                 return
             }
         }

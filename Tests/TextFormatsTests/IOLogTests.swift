@@ -95,15 +95,15 @@ import Testing
         var generator = SeededGenerator(seed: 34)
         for round in 0..<200 {
             var damaged = entries
-            let place = Int.random(in: 1..<19, using: &generator)
+            let index = Int.random(in: 1..<19, using: &generator)
             switch round % 4 {
             case 0:
-                damaged[place][Int.random(in: 0..<16, using: &generator)] ^=
+                damaged[index][Int.random(in: 0..<16, using: &generator)] ^=
                     1 << UInt8.random(in: 0..<7, using: &generator)
-            case 1: damaged[place].removeSubrange(0..<Int.random(in: 1..<damaged[place].count, using: &generator))
-            case 2: damaged[place].removeLast(Int.random(in: 1..<damaged[place].count, using: &generator))
+            case 1: damaged[index].removeSubrange(0..<Int.random(in: 1..<damaged[index].count, using: &generator))
+            case 2: damaged[index].removeLast(Int.random(in: 1..<damaged[index].count, using: &generator))
             default:
-                damaged[place].insert(
+                damaged[index].insert(
                     contentsOf: Array("\u{0d}\u{ff}==AAAA".utf8),
                     at: Int.random(in: 0..<17, using: &generator)
                 )
@@ -111,9 +111,9 @@ import Testing
             let messages = decode(damaged.flatMap { $0 }).compactMap { item in
                 if case .entry(_, let message, false) = item { message } else { nil }
             }
-            for (number, line) in lines.enumerated() where number != place {
+            for (number, line) in lines.enumerated() where number != index {
                 // What precedes the damaged entry may be cut where a header seems to begin.
-                #expect(messages.contains(line), "\(round): \(number) is missing after damage to \(place)")
+                #expect(messages.contains(line), "\(round): \(number) is missing after damage to \(index)")
             }
         }
     }

@@ -11,8 +11,8 @@ struct SavedCursorTests {
     private func lines(_ text: String) -> [String] {
         let text = Array(text.utf8)
         let lines = DisplayedText.cut(text, limit: 65_536)
-        for place in text.indices {
-            #expect(DisplayedText.cut(text, limit: 65_536, dividedAt: place) == lines, "divided at \(place)")
+        for offset in text.indices {
+            #expect(DisplayedText.cut(text, limit: 65_536, dividedAt: offset) == lines, "divided at \(offset)")
         }
         return lines.map { DisplayedText.show($0) }
     }

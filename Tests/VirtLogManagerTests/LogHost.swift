@@ -199,7 +199,7 @@ final class RawClient {
         return Array(answer[32...].prefix(count))
     }
 
-    static func long(in bytes: [UInt8], at place: Int) -> UInt64 {
-        bytes[place..<(place + 8)].reduce(0) { $0 << 8 | UInt64($1) }
+    static func long(in bytes: [UInt8], at offset: Int) -> UInt64 {
+        bytes[offset..<(offset + 8)].reduce(0) { $0 << 8 | UInt64($1) }
     }
 }

@@ -51,10 +51,10 @@ import VirtLogManager
     @Test("a damaged state is refused, or has fewer parts")
     func damaged() {
         let bytes = Array(theirs.utf8)
-        for place in stride(from: 0, to: bytes.count, by: 7) {
-            _ = LogManagerState(Array(bytes[..<place]), of: 812)
+        for offset in stride(from: 0, to: bytes.count, by: 7) {
+            _ = LogManagerState(Array(bytes[..<offset]), of: 812)
             var damaged = bytes
-            damaged[place] = UInt8(ascii: "9")
+            damaged[offset] = UInt8(ascii: "9")
             if let state = LogManagerState(damaged, of: 812) {
                 #expect(state.logs.count <= 1 && state.sockets.count <= 1)
             }

@@ -43,8 +43,8 @@ final class ChildProcess {
         // Out of the way of the numbers they are to have.
         let moved = descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 100) }
         defer { moved.forEach { close($0) } }
-        for (place, descriptor) in moved.enumerated() {
-            posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(3 + place))
+        for (index, descriptor) in moved.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(3 + index))
         }
         var reading: Int32?
         var writing: Int32?

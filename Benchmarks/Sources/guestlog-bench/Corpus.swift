@@ -163,8 +163,8 @@ extension [UInt8] {
             case UInt8(ascii: "i"):
                 append(contentsOf: "10.\(random.below(256)).\(random.below(256)).\(random.below(256))".utf8)
             case UInt8(ascii: "u"):
-                for (place, digits) in [8, 4, 4, 4, 12].enumerated() {
-                    if place > 0 {
+                for (index, digits) in [8, 4, 4, 4, 12].enumerated() {
+                    if index > 0 {
                         append(UInt8(ascii: "-"))
                     }
                     appendHexadecimal(digits, &random)

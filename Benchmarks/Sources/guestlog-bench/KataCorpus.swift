@@ -49,8 +49,8 @@ struct KataCorpus {
 
     /// An identifier of 64 digits, always the same for a number.
     private func hexadecimal(_ number: UInt64) -> String {
-        (1...4).map { place in
-            let digits = String((number &+ 77) &* 0x9e37_79b9_7f4a_7c15 &* UInt64(place), radix: 16)
+        (1...4).map { part in
+            let digits = String((number &+ 77) &* 0x9e37_79b9_7f4a_7c15 &* UInt64(part), radix: 16)
             return String(repeating: "0", count: 16 - digits.count) + digits
         }.joined()
     }
