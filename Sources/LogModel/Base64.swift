@@ -7,18 +7,18 @@ public enum Base64 {
 
     /// Appends `bytes` to `out`.
     public static func append(_ bytes: UnsafeRawBufferPointer, to out: inout [UInt8]) {
-        var at = 0
-        while at < bytes.count {
-            let count = min(3, bytes.count - at)
+        var offset = 0
+        while offset < bytes.count {
+            let count = min(3, bytes.count - offset)
             var group: UInt32 = 0
             for index in 0..<3 {
-                group = group << 8 | (index < count ? UInt32(bytes[at + index]) : 0)
+                group = group << 8 | (index < count ? UInt32(bytes[offset + index]) : 0)
             }
             for index in 0..<4 {
                 let isFilled = index <= count
                 out.append(isFilled ? digits[Int(group >> UInt32(18 - 6 * index)) & 63] : padding)
             }
-            at += 3
+            offset += 3
         }
     }
 

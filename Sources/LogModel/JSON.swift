@@ -112,7 +112,7 @@ extension JSON {
 
 struct JSONParser {
     let bytes: [UInt8]
-    var at = 0
+    var offset = 0
     static let maximumDepth = 64
 
     init(bytes: [UInt8]) {
@@ -122,29 +122,29 @@ struct JSONParser {
     mutating func document() throws(JSONError) -> JSON {
         let value = try self.value(depth: 0)
         skipSpace()
-        guard at == bytes.count else {
+        guard offset == bytes.count else {
             throw failure("something follows the value")
         }
         return value
     }
 
     private func failure(_ reason: String) -> JSONError {
-        JSONError(reason: reason, offset: at)
+        JSONError(reason: reason, offset: offset)
     }
 
-    private var current: UInt8? { at < bytes.count ? bytes[at] : nil }
+    private var current: UInt8? { offset < bytes.count ? bytes[offset] : nil }
 
     private mutating func skipSpace() {
         while let byte = current, byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 {
-            at += 1
+            offset += 1
         }
     }
 
     private mutating func take(_ word: String) -> Bool {
-        guard bytes[at...].starts(with: word.utf8) else {
+        guard bytes[offset...].starts(with: word.utf8) else {
             return false
         }
-        at += word.utf8.count
+        offset += word.utf8.count
         return true
     }
 
@@ -166,11 +166,11 @@ struct JSONParser {
     }
 
     private mutating func object(depth: Int) throws(JSONError) -> JSON {
-        at += 1
+        offset += 1
         var members: [(String, JSON)] = []
         skipSpace()
         if current == UInt8(ascii: "}") {
-            at += 1
+            offset += 1
             return .object(members)
         }
         while true {
@@ -183,13 +183,13 @@ struct JSONParser {
             guard current == UInt8(ascii: ":") else {
                 throw failure("':' was expected")
             }
-            at += 1
+            offset += 1
             members.append((name, try value(depth: depth + 1)))
             skipSpace()
             switch current {
-            case UInt8(ascii: ","): at += 1
+            case UInt8(ascii: ","): offset += 1
             case UInt8(ascii: "}"):
-                at += 1
+                offset += 1
                 return .object(members)
             default: throw failure("',' or '}' was expected")
             }
@@ -197,20 +197,20 @@ struct JSONParser {
     }
 
     private mutating func array(depth: Int) throws(JSONError) -> JSON {
-        at += 1
+        offset += 1
         var elements: [JSON] = []
         skipSpace()
         if current == UInt8(ascii: "]") {
-            at += 1
+            offset += 1
             return .array(elements)
         }
         while true {
             elements.append(try value(depth: depth + 1))
             skipSpace()
             switch current {
-            case UInt8(ascii: ","): at += 1
+            case UInt8(ascii: ","): offset += 1
             case UInt8(ascii: "]"):
-                at += 1
+                offset += 1
                 return .array(elements)
             default: throw failure("',' or ']' was expected")
             }
@@ -218,13 +218,13 @@ struct JSONParser {
     }
 
     private mutating func number() throws(JSONError) -> JSON {
-        let start = at
+        let start = offset
         while let byte = current,
             (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "+-.eE".utf8.contains(byte)
         {
-            at += 1
+            offset += 1
         }
-        let text = String(decoding: bytes[start..<at], as: UTF8.self)
+        let text = String(decoding: bytes[start..<offset], as: UTF8.self)
         // Swift accepts more than JSON: a plus, a point without digits on both sides, leading zeros.
         let digits = text.drop { $0 == "-" }.prefix { $0.isNumber }
         let fraction = text.drop { $0 != "." }.dropFirst()
@@ -235,17 +235,17 @@ struct JSONParser {
             return .integer(integer)
         }
         guard isAllowed, let number = Double(text), number.isFinite else {
-            at = start
+            offset = start
             throw failure("no value begins like this")
         }
         return .number(number)
     }
 
     private mutating func string() throws(JSONError) -> String {
-        at += 1
+        offset += 1
         var text: [UInt8] = []
         while let byte = current {
-            at += 1
+            offset += 1
             switch byte {
             case UInt8(ascii: "\""):
                 return String(decoding: text, as: UTF8.self)
@@ -264,7 +264,7 @@ struct JSONParser {
         guard let byte = current else {
             throw failure("a string has no end")
         }
-        at += 1
+        offset += 1
         switch byte {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
         case UInt8(ascii: "b"): text.append(8)
@@ -274,13 +274,13 @@ struct JSONParser {
         case UInt8(ascii: "t"): text.append(9)
         case UInt8(ascii: "u"):
             var code = try hexQuad()
-            let second = at
+            let second = offset
             if (0xd800..<0xdc00).contains(code), take(#"\u"#) {
                 let low = try hexQuad()
                 if (0xdc00..<0xe000).contains(low) {
                     code = 0x10000 + (code - 0xd800) << 10 + (low - 0xdc00)
                 } else {
-                    at = second
+                    offset = second
                 }
             }
             // Half of a surrogate pair is replaced by U+FFFD.
@@ -292,17 +292,17 @@ struct JSONParser {
     }
 
     private mutating func hexQuad() throws(JSONError) -> UInt32 {
-        guard at + 4 <= bytes.count else {
+        guard offset + 4 <= bytes.count else {
             throw failure("four hexadecimal digits were expected")
         }
         var code: UInt32 = 0
-        for byte in bytes[at..<at + 4] {
+        for byte in bytes[offset..<offset + 4] {
             guard let digit = byte.hexadecimalValue else {
                 throw failure("four hexadecimal digits were expected")
             }
             code = code << 4 | UInt32(digit)
         }
-        at += 4
+        offset += 4
         return code
     }
 }

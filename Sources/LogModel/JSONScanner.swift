@@ -17,13 +17,13 @@ public struct JSONScanner {
 
     public let bytes: UnsafeRawBufferPointer
     /// The offset of the next byte.
-    public var at: Int
+    public var offset: Int
 
     public static let maximumDepth = 64
 
     public init(_ bytes: UnsafeRawBufferPointer, at start: Int = 0) {
         self.bytes = bytes
-        at = start
+        offset = start
     }
 
     /// Whether `bytes` is one object with nothing but white space around it.
@@ -34,29 +34,29 @@ public struct JSONScanner {
             return false
         }
         scanner.skipSpace()
-        return scanner.at == bytes.count
+        return scanner.offset == bytes.count
     }
 
-    public var current: UInt8? { at < bytes.count ? bytes[at] : nil }
+    public var current: UInt8? { offset < bytes.count ? bytes[offset] : nil }
 
     public mutating func skipSpace() {
-        while at < bytes.count, bytes[at] <= 0x20,
-            bytes[at] == 0x20 || bytes[at] == 0x0a || bytes[at] == 0x0d || bytes[at] == 0x09
+        while offset < bytes.count, bytes[offset] <= 0x20,
+            bytes[offset] == 0x20 || bytes[offset] == 0x0a || bytes[offset] == 0x0d || bytes[offset] == 0x09
         {
-            at += 1
+            offset += 1
         }
     }
 
     /// Skips `byte` if it comes next.
     public mutating func take(_ byte: UInt8) -> Bool {
-        guard at < bytes.count, bytes[at] == byte else {
+        guard offset < bytes.count, bytes[offset] == byte else {
             return false
         }
-        at += 1
+        offset += 1
         return true
     }
 
-    /// Skips the value that begins here; nil, with `at` undefined, when it is malformed, cut off or too deep.
+    /// Skips the value that begins here; nil, with `offset` undefined, when it is malformed, cut off or too deep.
     public mutating func skipValue(depth: Int = 0) -> Kind? {
         guard depth <= Self.maximumDepth, let byte = current else {
             return nil
@@ -82,12 +82,12 @@ public struct JSONScanner {
         }
         var isPlain = true
         while true {
-            at = PlainText.end(in: bytes, from: at, orAt: UInt8(ascii: "\""))
-            guard at < bytes.count else {
+            offset = PlainText.end(in: bytes, from: offset, orAt: UInt8(ascii: "\""))
+            guard offset < bytes.count else {
                 return nil
             }
-            let byte = bytes[at]
-            at += 1
+            let byte = bytes[offset]
+            offset += 1
             if byte == UInt8(ascii: "\"") {
                 return isPlain
             }
@@ -102,32 +102,32 @@ public struct JSONScanner {
         guard let letter = current else {
             return false
         }
-        at += 1
+        offset += 1
         guard letter == UInt8(ascii: "u") else {
             return "\"\\/bfnrt".utf8.contains(letter)
         }
-        guard at + 4 <= bytes.count, bytes[at..<at + 4].allSatisfy({ $0.hexadecimalValue != nil }) else {
+        guard offset + 4 <= bytes.count, bytes[offset..<offset + 4].allSatisfy({ $0.hexadecimalValue != nil }) else {
             return false
         }
-        at += 4
+        offset += 4
         return true
     }
 
     private mutating func skip(_ word: StaticString) -> Bool {
         let count = word.utf8CodeUnitCount
-        guard at + count <= bytes.count,
-            bytes[at..<at + count].elementsEqual(UnsafeRawBufferPointer(start: word.utf8Start, count: count))
+        guard offset + count <= bytes.count,
+            bytes[offset..<offset + count].elementsEqual(UnsafeRawBufferPointer(start: word.utf8Start, count: count))
         else {
             return false
         }
-        at += count
+        offset += count
         return true
     }
 
     private mutating func skipNumber() -> Bool {
         _ = take(UInt8(ascii: "-"))
-        let start = at
-        guard skipDigits() > 0, bytes[start] != UInt8(ascii: "0") || at == start + 1 else {
+        let start = offset
+        guard skipDigits() > 0, bytes[start] != UInt8(ascii: "0") || offset == start + 1 else {
             return false
         }
         if take(UInt8(ascii: ".")), skipDigits() == 0 {
@@ -141,15 +141,15 @@ public struct JSONScanner {
     }
 
     private mutating func skipDigits() -> Int {
-        let start = at
-        while at < bytes.count, bytes[at] &- UInt8(ascii: "0") <= 9 {
-            at += 1
+        let start = offset
+        while offset < bytes.count, bytes[offset] &- UInt8(ascii: "0") <= 9 {
+            offset += 1
         }
-        return at - start
+        return offset - start
     }
 
     private mutating func skipMembers(depth: Int) -> Bool {
-        at += 1
+        offset += 1
         skipSpace()
         if take(UInt8(ascii: "}")) {
             return true
@@ -173,7 +173,7 @@ public struct JSONScanner {
     }
 
     private mutating func skipElements(depth: Int) -> Bool {
-        at += 1
+        offset += 1
         skipSpace()
         if take(UInt8(ascii: "]")) {
             return true

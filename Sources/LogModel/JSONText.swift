@@ -27,13 +27,13 @@ public enum JSONText {
     public static func write(_ bytes: UnsafeRawBufferPointer, to pointer: inout UnsafeMutablePointer<UInt8>) -> Bool {
         pointer.write(UInt8(ascii: "\""))
         var isLossy = false
-        var at = 0
-        while at < bytes.count {
-            let end = PlainText.end(in: bytes, from: at, orAt: UInt8(ascii: "\""))
-            pointer.write(UnsafeRawBufferPointer(rebasing: bytes[at..<end]))
-            at = end
-            if at < bytes.count {
-                isLossy = writeSpecial(bytes, &at, to: &pointer) || isLossy
+        var offset = 0
+        while offset < bytes.count {
+            let end = PlainText.end(in: bytes, from: offset, orAt: UInt8(ascii: "\""))
+            pointer.write(UnsafeRawBufferPointer(rebasing: bytes[offset..<end]))
+            offset = end
+            if offset < bytes.count {
+                isLossy = writeSpecial(bytes, &offset, to: &pointer) || isLossy
             }
         }
         pointer.write(UInt8(ascii: "\""))
@@ -42,42 +42,42 @@ public enum JSONText {
 
     /// The same for `json`, which must be valid JSON.
     public static func write(json: UnsafeRawBufferPointer, to pointer: inout UnsafeMutablePointer<UInt8>) {
-        var at = 0
+        var offset = 0
         var isInString = false
-        while at < json.count {
-            let byte = json[at]
+        while offset < json.count {
+            let byte = json[offset]
             switch byte {
             case UInt8(ascii: "\""):
                 isInString.toggle()
                 pointer.write(byte)
-                at += 1
-            case UInt8(ascii: "\\") where at + 1 < json.count:
-                pointer.write(UnsafeRawBufferPointer(rebasing: json[at..<at + 2]))
-                at += 2
+                offset += 1
+            case UInt8(ascii: "\\") where offset + 1 < json.count:
+                pointer.write(UnsafeRawBufferPointer(rebasing: json[offset..<offset + 2]))
+                offset += 2
             case 0x20 where !isInString, 0..<0x20 where !isInString:
-                at += 1
+                offset += 1
             case 0x20..<0x7f:
                 pointer.write(byte)
-                at += 1
+                offset += 1
             default:
-                _ = writeSpecial(json, &at, to: &pointer)
+                _ = writeSpecial(json, &offset, to: &pointer)
             }
         }
     }
 
-    /// Writes the character at `at` that is not plain; returns whether it is not UTF-8.
+    /// Writes the character at `offset` that is not plain; returns whether it is not UTF-8.
     private static func writeSpecial(
         _ bytes: UnsafeRawBufferPointer,
-        _ at: inout Int,
+        _ offset: inout Int,
         to pointer: inout UnsafeMutablePointer<UInt8>
     ) -> Bool {
-        if bytes[at] < 0x80 {
-            writeEscape(bytes[at], to: &pointer)
-            at += 1
+        if bytes[offset] < 0x80 {
+            writeEscape(bytes[offset], to: &pointer)
+            offset += 1
             return false
         }
         var decoder = UTF8.ForwardParser()
-        var rest = bytes[at..<min(bytes.count, at + 4)].makeIterator()
+        var rest = bytes[offset..<min(bytes.count, offset + 4)].makeIterator()
         switch decoder.parseScalar(from: &rest) {
         case .valid(let encoded):
             let scalar = UTF8.decode(encoded)
@@ -86,16 +86,16 @@ public enum JSONText {
                     writeUnit(unit, to: &pointer)
                 }
             } else {
-                pointer.write(UnsafeRawBufferPointer(rebasing: bytes[at..<at + encoded.count]))
+                pointer.write(UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + encoded.count]))
             }
-            at += encoded.count
+            offset += encoded.count
             return false
         case .error(let length):
             pointer.write("\u{fffd}")
-            at += max(1, length)
+            offset += max(1, length)
             return true
         case .emptyInput:
-            at = bytes.count
+            offset = bytes.count
             return false
         }
     }

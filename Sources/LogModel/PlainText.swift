@@ -13,28 +13,29 @@ public enum PlainText {
         from start: Int,
         orAt other: UInt8 = UInt8(ascii: "\\")
     ) -> Int {
-        var at = start
-        while at + 8 <= bytes.count {
-            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+        var offset = start
+        while offset + 8 <= bytes.count {
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
             let stops = stops(in: word, other)
             if stops != 0 {
-                return at + stops.trailingZeroBitCount / 8
+                return offset + stops.trailingZeroBitCount / 8
             }
-            at += 8
+            offset += 8
         }
         // Names are short.
-        if at + 4 <= bytes.count {
-            let word = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+        if offset + 4 <= bytes.count {
+            let word = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
             let stops = stops(in: word, other)
             if stops != 0 {
-                return at + stops.trailingZeroBitCount / 8
+                return offset + stops.trailingZeroBitCount / 8
             }
-            at += 4
+            offset += 4
         }
-        while at < bytes.count, (0x20..<0x7f).contains(bytes[at]), bytes[at] != 0x5c, bytes[at] != other {
-            at += 1
+        while offset < bytes.count, (0x20..<0x7f).contains(bytes[offset]), bytes[offset] != 0x5c, bytes[offset] != other
+        {
+            offset += 1
         }
-        return at
+        return offset
     }
 
     /// The highest bits of the bytes of `word` that end a run, and of some above such a byte.

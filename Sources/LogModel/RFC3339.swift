@@ -107,26 +107,26 @@ extension Timestamp {
     /// decimals (further ones are cut), and with `Z` or an offset. nil for other forms, dates that do not exist, and
     /// moments that 64 bits do not hold.
     public static func nanoseconds(rfc3339 text: UnsafeRawBufferPointer) -> Int64? {
-        var at = 0
+        var index = 0
         func number(_ digits: Int, then end: UInt8? = nil) -> Int? {
-            guard at + digits <= text.count else {
+            guard index + digits <= text.count else {
                 return nil
             }
             var value = 0
-            for index in at..<at + digits {
-                let digit = text[index] &- UInt8(ascii: "0")
+            for digitIndex in index..<index + digits {
+                let digit = text[digitIndex] &- UInt8(ascii: "0")
                 guard digit <= 9 else {
                     return nil
                 }
                 value = value * 10 + Int(digit)
             }
-            at += digits
+            index += digits
             if let end {
-                let isThere = at < text.count && (text[at] == end || text[at] == 0x74 && end == 0x54)
+                let isThere = index < text.count && (text[index] == end || text[index] == 0x74 && end == 0x54)
                 guard isThere else {
                     return nil
                 }
-                at += 1
+                index += 1
             }
             return value
         }
@@ -138,26 +138,26 @@ extension Timestamp {
             return nil
         }
         var nano: Int64 = 0
-        if at < text.count, text[at] == UInt8(ascii: ".") || text[at] == UInt8(ascii: ",") {
-            at += 1
+        if index < text.count, text[index] == UInt8(ascii: ".") || text[index] == UInt8(ascii: ",") {
+            index += 1
             var unit: Int64 = 100_000_000
-            let start = at
-            while at < text.count, text[at] &- UInt8(ascii: "0") <= 9 {
-                nano += Int64(text[at] &- UInt8(ascii: "0")) * unit
+            let start = index
+            while index < text.count, text[index] &- UInt8(ascii: "0") <= 9 {
+                nano += Int64(text[index] &- UInt8(ascii: "0")) * unit
                 unit /= 10
-                at += 1
+                index += 1
             }
-            guard at > start else {
+            guard index > start else {
                 return nil
             }
         }
         let civil = CivilTime(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
-        guard at < text.count, civil.isValid else {
+        guard index < text.count, civil.isValid else {
             return nil
         }
         var offset = 0
-        let sign = text[at]
-        at += 1
+        let sign = text[index]
+        index += 1
         switch sign {
         case UInt8(ascii: "Z"), UInt8(ascii: "z"): break
         case UInt8(ascii: "+"), UInt8(ascii: "-"):
@@ -170,6 +170,6 @@ extension Timestamp {
         let seconds = Timestamp(utc: civil).microseconds / 1_000_000 - Int64(offset)
         let (scaled, isTooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         let (sum, isCarried) = scaled.addingReportingOverflow(nano)
-        return at == text.count && !isTooLarge && !isCarried ? sum : nil
+        return index == text.count && !isTooLarge && !isCarried ? sum : nil
     }
 }

@@ -15,7 +15,7 @@ extension UnsafeMutableRawBufferPointer {
 /// Reads varints and bytes in sequence; a read beyond the end returns nil.
 struct ByteReader {
     let bytes: UnsafeRawBufferPointer
-    var at = 0
+    var offset = 0
 
     init(_ bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
@@ -24,9 +24,9 @@ struct ByteReader {
     mutating func varint() -> UInt64? {
         var value: UInt64 = 0
         var shift: UInt64 = 0
-        while at < bytes.count, shift < 64 {
-            let byte = bytes[at]
-            at += 1
+        while offset < bytes.count, shift < 64 {
+            let byte = bytes[offset]
+            offset += 1
             value |= UInt64(byte & 0x7f) << shift
             if byte < 0x80 {
                 return value
@@ -37,18 +37,18 @@ struct ByteReader {
     }
 
     mutating func integer<Value: FixedWidthInteger>() -> Value? {
-        guard at + MemoryLayout<Value>.size <= bytes.count else {
+        guard offset + MemoryLayout<Value>.size <= bytes.count else {
             return nil
         }
-        defer { at += MemoryLayout<Value>.size }
-        return bytes.littleEndian(at: at)
+        defer { offset += MemoryLayout<Value>.size }
+        return bytes.littleEndian(at: offset)
     }
 
     mutating func take(_ count: Int) -> UnsafeRawBufferPointer? {
-        guard count >= 0, count <= bytes.count - at else {
+        guard count >= 0, count <= bytes.count - offset else {
             return nil
         }
-        defer { at += count }
-        return UnsafeRawBufferPointer(rebasing: bytes[at..<at + count])
+        defer { offset += count }
+        return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
     }
 }

@@ -51,8 +51,8 @@ final class PairFile {
         let before = records.count
         let fresh = try index.read(at: indexRead, count: min(size - indexRead, Self.indexLimit))
         fresh.withUnsafeBytes { bytes in
-            var at = 0
-            while let (record, size) = IndexRecord.decode(UnsafeRawBufferPointer(rebasing: bytes[at...])),
+            var offset = 0
+            while let (record, size) = IndexRecord.decode(UnsafeRawBufferPointer(rebasing: bytes[offset...])),
                 record.offset == end, committedLength + Int(record.length) <= StoreLimits.pairLimit,
                 records.count < StoreLimits.recordsLimit
             {
@@ -61,9 +61,9 @@ final class PairFile {
                 }
                 records.append(record)
                 committedLength += Int(record.length)
-                at += size
+                offset += size
             }
-            indexRead += at
+            indexRead += offset
         }
         return records.count > before
     }

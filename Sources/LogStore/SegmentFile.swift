@@ -97,16 +97,16 @@ final class SegmentFile {
         var others: [Range<Int>] = []
         var end = start
         var position: Int? = start
-        while let at = position {
-            if let header = try header(at: at, size: size) {
-                if end < at {
-                    others.append(end..<at)
+        while let offset = position {
+            if let header = try header(at: offset, size: size) {
+                if end < offset {
+                    others.append(end..<offset)
                 }
                 headers.append(header)
                 end = header.nextPosition
                 position = end
             } else {
-                position = try nextMagic(after: at)
+                position = try nextMagic(after: offset)
             }
         }
         if end < size {
@@ -122,22 +122,22 @@ final class SegmentFile {
     /// The next position of a skippable frame's magic number.
     private func nextMagic(after start: Int) throws(SystemError) -> Int? {
         let window = 64 << 10
-        var at = start + 1
-        while at + SkippableFrame.headerSize <= size {
-            let bytes = try file.read(at: at, count: min(window, size - at))
-            let offset = bytes.withUnsafeBytes { buffer in
+        var offset = start + 1
+        while offset + SkippableFrame.headerSize <= size {
+            let bytes = try file.read(at: offset, count: min(window, size - offset))
+            let found = bytes.withUnsafeBytes { buffer in
                 withUnsafeBytes(of: SkippableFrame.magic.littleEndian) { magic in
                     gl_memmem(buffer.baseAddress, buffer.count, magic.baseAddress, magic.count)
                         .map { $0 - buffer.baseAddress! }
                 }
             }
-            if let offset {
-                return at + offset
+            if let found {
+                return offset + found
             }
             guard bytes.count == window else {
                 return nil
             }
-            at += window - MemoryLayout<UInt32>.size + 1
+            offset += window - MemoryLayout<UInt32>.size + 1
         }
         return nil
     }

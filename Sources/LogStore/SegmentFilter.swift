@@ -140,18 +140,18 @@ final class SegmentFilterBuilder {
             return
         }
         var map = [UInt8](repeating: 0, count: Int(GL_TRIGRAM_COUNT))
-        var at = 0
-        while at < text.count {
-            let count = gl_first_control(base + at, text.count - at)
-            join(UnsafeRawBufferPointer(start: base + at, count: count), &map)
-            hasArrays = hasArrays || gl_memmem(base + at, count, ":[", 2) != nil
-            at += count
-            if at < text.count {
-                guard let next = Self.endOfColour(text, at: at) else {
+        var offset = 0
+        while offset < text.count {
+            let count = gl_first_control(base + offset, text.count - offset)
+            join(UnsafeRawBufferPointer(start: base + offset, count: count), &map)
+            hasArrays = hasArrays || gl_memmem(base + offset, count, ":[", 2) != nil
+            offset += count
+            if offset < text.count {
+                guard let next = Self.endOfColour(text, at: offset) else {
                     hasControls = true
                     return
                 }
-                at = next
+                offset = next
             }
         }
         gl_add_bits(map, &bits)

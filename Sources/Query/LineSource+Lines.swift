@@ -13,27 +13,28 @@ extension LineSource {
         }
         // The next position at which a line is cut.
         let cut = events.first(where: \.cutsLine)
-        if let cut, !torn.isEmpty, cut.position.offset <= batch.block.offset + UInt64(at) {
+        if let cut, !torn.isEmpty, cut.position.offset <= batch.block.offset + UInt64(textOffset) {
             offer(torn.takeRest())
             return
         }
-        if torn.isEmpty, batch.block.offset + UInt64(at) >= limit {
+        if torn.isEmpty, batch.block.offset + UInt64(textOffset) >= limit {
             isAtBound = true
         }
-        if at >= batch.stop || isAtBound {
+        if textOffset >= batch.stop || isAtBound {
             release()
             return
         }
         let cutOffset = cut.map { min(batch.stop, Int($0.position.offset - batch.block.offset)) }
         let windowEnd = cutOffset ?? batch.stop
         guard torn.isEmpty else {
-            let window = UnsafeRawBufferPointer(rebasing: batch.block.text[at..<windowEnd].prefix(torn.capacity))
+            let rest = batch.block.text[textOffset..<windowEnd]
+            let window = UnsafeRawBufferPointer(rebasing: rest.prefix(torn.capacity))
             let count = Lines.firstFeed(in: window).map { $0 + 1 } ?? window.count
-            tear(batch, to: at + count)
+            tear(batch, to: textOffset + count)
             return
         }
         leapInside(batch, windowEnd)
-        guard at < windowEnd else {
+        guard textOffset < windowEnd else {
             return
         }
         if let line = line(in: batch.block.text, to: windowEnd) {
@@ -43,31 +44,31 @@ extension LineSource {
         }
     }
 
-    /// The line that begins at the present offset, if its end is before `stop`.
+    /// The line that begins at `textOffset`, if its end is before `stop`.
     private func line(in text: UnsafeRawBufferPointer, to stop: Int) -> DisplayedLineCutter.Cut? {
         guard properties.encoding != .raw else {
-            return cutter.line(at: at, in: text, to: stop, limit: lineLimit)
+            return cutter.line(at: textOffset, in: text, to: stop, limit: lineLimit)
         }
-        return cutter.record(at: at, in: text, to: stop, limit: lineLimit)
+        return cutter.record(at: textOffset, in: text, to: stop, limit: lineLimit)
     }
 
     /// Copies the batch's bytes up to `end`, which may continue in the next.
     private func tear(_ batch: LoadedBatch, to end: Int) {
-        let heads = batch.heads(from: at, to: end).map { head in
+        let heads = batch.heads(from: textOffset, to: end).map { head in
             var head = head
             head.latest = max(latestBeforeBatch, head.latest)
             return head
         }
-        torn.append(UnsafeRawBufferPointer(rebasing: batch.block.text[at..<end]), heads)
-        at = end
+        torn.append(UnsafeRawBufferPointer(rebasing: batch.block.text[textOffset..<end]), heads)
+        textOffset = end
     }
 
     /// Takes a line off the batch.
     private func emit(_ batch: LoadedBatch, _ cut: DisplayedLineCutter.Cut) {
-        let start = at
+        let start = textOffset
         let head = batch.lineHead(at: start)
         let painted = cut.painted > start ? batch.lineHead(at: cut.painted) : head
-        at = cut.end
+        textOffset = cut.end
         var line = Line(
             start: head.start,
             time: painted.time,

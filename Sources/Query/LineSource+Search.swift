@@ -33,10 +33,10 @@ extension LineSource {
 
     /// Skips lines of the window that are certainly not selected, without cutting them.
     func leapInside(_ batch: LoadedBatch, _ windowEnd: Int) {
-        if filter.filtersByTime, let wanted = batch.firstOffset(from: at, filter) {
+        if filter.filtersByTime, let wanted = batch.firstOffset(from: textOffset, filter) {
             skip(to: wanted.offset, in: batch, windowEnd, isDone: wanted.isOlder)
         }
-        guard let literal, at < windowEnd else {
+        guard let literal, textOffset < windowEnd else {
             return
         }
         let hit = candidate(for: literal, in: batch.block.text)
@@ -48,37 +48,37 @@ extension LineSource {
     private func candidate(for literal: LiteralSearch, in text: UnsafeRawBufferPointer) -> Int {
         let hit = next(&literalHit, in: text, literal.firstHit)
         switch properties.encoding {
-        case .raw: return min(hit, cutter.nextControl(in: text, from: at))
+        case .raw: return min(hit, cutter.nextControl(in: text, from: textOffset))
         case .json: return min(hit, next(&arrayHit, in: text, LiteralSearch.jsonArray.firstHit))
         }
     }
 
-    /// Where `search` finds something at or after the present offset; the end of the text when it does not. `known` is
+    /// Where `search` finds something at or after `textOffset`; the end of the text when it does not. `known` is
     /// its last result in this text.
     private func next(
         _ known: inout (from: Int, offset: Int)?,
         in text: UnsafeRawBufferPointer,
         _ search: (UnsafeRawBufferPointer) -> Int?
     ) -> Int {
-        if let known, known.from <= at, at <= known.offset {
+        if let known, known.from <= textOffset, textOffset <= known.offset {
             return known.offset
         }
-        let offset = search(UnsafeRawBufferPointer(rebasing: text[at...])).map { $0 + at } ?? text.count
-        known = (at, offset)
-        return offset
+        let hit = search(UnsafeRawBufferPointer(rebasing: text[textOffset...])).map { $0 + textOffset } ?? text.count
+        known = (textOffset, hit)
+        return hit
     }
 
-    /// Moves to the beginning of the line with the byte at `offset`, or that ends the window.
-    private func skip(to offset: Int, in batch: LoadedBatch, _ windowEnd: Int, isDone: Bool) {
-        let end = min(offset, windowEnd)
-        guard end > at, let base = batch.block.text.baseAddress,
-            let feed = gl_memrchr(base + at, Int32(Lines.feed), end - at)
+    /// Moves to the beginning of the line with the byte at `target`, or that ends the window.
+    private func skip(to target: Int, in batch: LoadedBatch, _ windowEnd: Int, isDone: Bool) {
+        let end = min(target, windowEnd)
+        guard end > textOffset, let base = batch.block.text.baseAddress,
+            let feed = gl_memrchr(base + textOffset, Int32(Lines.feed), end - textOffset)
         else {
             return
         }
-        at = UnsafeRawPointer(feed) - UnsafeRawPointer(base) + 1
+        textOffset = UnsafeRawPointer(feed) - UnsafeRawPointer(base) + 1
         if isDone {
-            pass(to: batch.block.offset + UInt64(at))
+            pass(to: batch.block.offset + UInt64(textOffset))
         }
     }
 }

@@ -30,8 +30,8 @@ final class LineSource {
     let limit: UInt64
 
     var batch: LoadedBatch?
-    /// Index in the batch's text of the next byte that belongs to no line yet.
-    var at = 0
+    /// The offset in the batch's text of the next byte that belongs to no line yet.
+    var textOffset = 0
     var position: Cursor
     var events: ArraySlice<StreamEvent> = []
     var torn: TornLine
@@ -190,7 +190,7 @@ final class LineSource {
 
     /// Releases the block in memory if all of it was returned; whether none is in memory then.
     func releaseFinishedBlock() -> Bool {
-        if waiting == nil, let batch, at >= batch.stop {
+        if waiting == nil, let batch, textOffset >= batch.stop {
             release()
         }
         return batch == nil
@@ -234,7 +234,7 @@ final class LineSource {
 
     /// Position at which the current line began, or the next will begin.
     var lineStart: UInt64 {
-        torn.isEmpty ? batch.map { $0.block.offset + UInt64(at) } ?? position.offset : torn.start.offset
+        torn.isEmpty ? batch.map { $0.block.offset + UInt64(textOffset) } ?? position.offset : torn.start.offset
     }
 
     // MARK: - Batches
@@ -285,7 +285,7 @@ final class LineSource {
         }
         events.append(contentsOf: loaded.events)
         position = found.next
-        at = loaded.startOffset
+        textOffset = loaded.startOffset
         batch = loaded
         cutter = DisplayedLineCutter()
         (literalHit, arrayHit) = (nil, nil)

@@ -93,24 +93,24 @@ struct LiteralSearch {
         let firstFold = SIMD32<UInt8>(repeating: folds.first)
         let lastFold = SIMD32<UInt8>(repeating: folds.last)
         let end = text.count - lastIndex
-        var at = 0
-        while at + 32 <= end {
-            let heads = text.loadUnaligned(fromByteOffset: at, as: SIMD32<UInt8>.self) | firstFold
-            let tails = text.loadUnaligned(fromByteOffset: at + lastIndex, as: SIMD32<UInt8>.self) | lastFold
+        var offset = 0
+        while offset + 32 <= end {
+            let heads = text.loadUnaligned(fromByteOffset: offset, as: SIMD32<UInt8>.self) | firstFold
+            let tails = text.loadUnaligned(fromByteOffset: offset + lastIndex, as: SIMD32<UInt8>.self) | lastFold
             // Zero where both match.
             let differences = (heads ^ first) | (tails ^ last)
             if differences.min() == 0 {
-                for lane in 0..<32 where differences[lane] == 0 && isHit(needle, in: text, at: at + lane) {
-                    return at + lane
+                for lane in 0..<32 where differences[lane] == 0 && isHit(needle, in: text, at: offset + lane) {
+                    return offset + lane
                 }
             }
-            at += 32
+            offset += 32
         }
-        while at < end {
-            if isHit(needle, in: text, at: at) {
-                return at
+        while offset < end {
+            if isHit(needle, in: text, at: offset) {
+                return offset
             }
-            at += 1
+            offset += 1
         }
         return nil
     }

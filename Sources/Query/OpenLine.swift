@@ -9,20 +9,20 @@ enum OpenLine {
     /// The first byte of the line with the byte before `position`; `position` itself when no line is unfinished there.
     /// Lines that began before `floor` are treated as beginning at it.
     static func start(before position: UInt64, notBefore floor: UInt64, _ reader: StreamReader) throws -> UInt64 {
-        var at = position
-        while at > floor {
-            guard let (block, begins) = try block(withByteBefore: at, reader) else {
+        var offset = position
+        while offset > floor {
+            guard let (block, begins) = try block(withByteBefore: offset, reader) else {
                 // A hole: whatever follows it begins a line.
-                return at
+                return offset
             }
             let window = max(block.offset, floor)
             let inside = block.records.last { record in
-                record.isMarker && record.offset <= at && record.offset >= window && Self.cuts(record)
+                record.isMarker && record.offset <= offset && record.offset >= window && Self.cuts(record)
             }?.offset
-            let cut = inside ?? (begins ? at - 1 : nil)
+            let cut = inside ?? (begins ? offset - 1 : nil)
             let from = max(window, cut ?? window)
             let text = UnsafeRawBufferPointer(
-                rebasing: block.text[Int(from - block.offset)..<Int(at - block.offset)]
+                rebasing: block.text[Int(from - block.offset)..<Int(offset - block.offset)]
             )
             if let base = text.baseAddress, let feed = gl_memrchr(base, Int32(Lines.feed), text.count) {
                 return from + UInt64(UnsafeRawPointer(feed) - base) + 1
@@ -34,9 +34,9 @@ enum OpenLine {
             if let first, first.offset == window, !first.flags.contains(.startsMidLine) {
                 return window
             }
-            at = window
+            offset = window
         }
-        return max(at, floor)
+        return max(offset, floor)
     }
 
     /// The block with the byte before `position`, and whether a marker that ends the block before it begins a line with

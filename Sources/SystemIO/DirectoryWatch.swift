@@ -59,13 +59,13 @@ public final class DirectoryWatch: Sendable {
                 guard count > 0 else {
                     return
                 }
-                var at = 0
-                while at + headerSize <= count {
-                    let header = buffer.loadUnaligned(fromByteOffset: at, as: inotify_event.self)
-                    let nameBytes = buffer[(at + headerSize)..<(at + headerSize + Int(header.len))]
+                var offset = 0
+                while offset + headerSize <= count {
+                    let header = buffer.loadUnaligned(fromByteOffset: offset, as: inotify_event.self)
+                    let nameBytes = buffer[(offset + headerSize)..<(offset + headerSize + Int(header.len))]
                     let name = String(decoding: nameBytes.prefix { $0 != 0 }, as: UTF8.self)
                     events.append(Event(watch: header.wd, name: name, mask: header.mask))
-                    at += headerSize + Int(header.len)
+                    offset += headerSize + Int(header.len)
                 }
             }
         }

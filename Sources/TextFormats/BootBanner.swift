@@ -92,7 +92,7 @@ public struct BootLine: Sendable {
         // Xen's clock is not that of the systems on it.
         let isOfXen = line.takeXen()
         stamp = isOfXen ? nil : line.takeStampAndTask()
-        start = line.at
+        start = line.offset
         banner = isOfXen ? BootWords.bannerOfXen(line) : BootWords.banner(line, stamp: stamp)
         line.skipBlanks()
         hasText = line.current.map { $0 != Byte.feed } ?? false

@@ -31,12 +31,14 @@ extension UnsafeRawBufferPointer {
         guard let base = baseAddress, let first = word.baseAddress, !word.isEmpty else {
             return nil
         }
-        var at = start
-        while count - at >= word.count, let found = memchr(base + at, Int32(word[0]), count - at - word.count + 1) {
+        var offset = start
+        while count - offset >= word.count,
+            let found = memchr(base + offset, Int32(word[0]), count - offset - word.count + 1)
+        {
             if memcmp(found, first, word.count) == 0 {
                 return UnsafeRawPointer(found) - base
             }
-            at = UnsafeRawPointer(found) - base + 1
+            offset = UnsafeRawPointer(found) - base + 1
         }
         return nil
     }

@@ -10,7 +10,7 @@ struct ConsoleLine {
     private let bytes: UnsafeRawBufferPointer
     /// Whether the line is longer than the look-ahead.
     let isCut: Bool
-    private(set) var at = 0
+    private(set) var offset = 0
 
     init(_ line: UnsafeRawBufferPointer) {
         bytes = UnsafeRawBufferPointer(rebasing: line.prefix(Self.lookAhead))
@@ -19,26 +19,26 @@ struct ConsoleLine {
 
     /// The byte at the current position, or nil at the end.
     var current: UInt8? {
-        at < bytes.count ? bytes[at] : nil
+        offset < bytes.count ? bytes[offset] : nil
     }
 
     /// The rest, up to the end of the look-ahead.
     var rest: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: bytes[at...])
+        UnsafeRawBufferPointer(rebasing: bytes[offset...])
     }
 
     mutating func advance(by count: Int = 1) {
-        at += count
+        offset += count
     }
 
     /// Skips three letters, of which the first is a capital: a day's or a month's name.
     mutating func takeName() -> Bool {
-        guard bytes.count - at >= 3, (0x41...0x5a).contains(bytes[at]), (0x61...0x7a).contains(bytes[at + 1]),
-            (0x61...0x7a).contains(bytes[at + 2])
+        guard bytes.count - offset >= 3, (0x41...0x5a).contains(bytes[offset]),
+            (0x61...0x7a).contains(bytes[offset + 1]), (0x61...0x7a).contains(bytes[offset + 2])
         else {
             return false
         }
-        at += 3
+        offset += 3
         return true
     }
 
@@ -46,15 +46,15 @@ struct ConsoleLine {
     @inline(__always)
     func begins(with word: StaticString) -> Bool {
         // Nearly all words are decided by the first byte.
-        at < bytes.count && bytes[at] == word.utf8Start[0] && hasBytes(of: word)
+        offset < bytes.count && bytes[offset] == word.utf8Start[0] && hasBytes(of: word)
     }
 
     private func hasBytes(of word: StaticString) -> Bool {
         let (first, count) = (word.utf8Start, word.utf8CodeUnitCount)
-        guard bytes.count - at >= count else {
+        guard bytes.count - offset >= count else {
             return false
         }
-        for index in 0..<count where bytes[at + index] != first[index] {
+        for index in 0..<count where bytes[offset + index] != first[index] {
             return false
         }
         return true
@@ -63,7 +63,7 @@ struct ConsoleLine {
     /// Whether the line ends here or within `word`, as far as it has bytes.
     func ends(within word: StaticString) -> Bool {
         let text = UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
-        return bytes.count - at < text.count && zip(rest, text).allSatisfy(==)
+        return bytes.count - offset < text.count && zip(rest, text).allSatisfy(==)
     }
 
     /// Whether all bytes from here on, one or more, may be the beginning of a stamp, with what precedes it: `<N>`, the time of
@@ -79,7 +79,7 @@ struct ConsoleLine {
         guard begins(with: word) else {
             return false
         }
-        at += word.utf8CodeUnitCount
+        offset += word.utf8CodeUnitCount
         return true
     }
 
@@ -89,7 +89,7 @@ struct ConsoleLine {
         while let byte = current {
             switch byte {
             case Byte.carriageReturn, 0:
-                at += 1
+                offset += 1
             case Byte.escape:
                 skipSequence()
             default:
@@ -103,12 +103,12 @@ struct ConsoleLine {
         guard current == UInt8(ascii: "<") else {
             return nil
         }
-        var end = at + 1
+        var end = offset + 1
         let value = number(at: &end, digits: 1...3)
         guard let value, end < bytes.count, bytes[end] == UInt8(ascii: ">") else {
             return nil
         }
-        at = end + 1
+        offset = end + 1
         return value
     }
 
@@ -118,7 +118,7 @@ struct ConsoleLine {
         guard current == UInt8(ascii: "[") else {
             return nil
         }
-        var end = at + 1
+        var end = offset + 1
         skipSpaces(at: &end)
         guard let seconds = number(at: &end, digits: 1...10), step(over: ".", at: &end),
             let microseconds = fraction(at: &end), step(over: "]", at: &end)
@@ -137,7 +137,7 @@ struct ConsoleLine {
         guard step(over: " ", at: &end) else {
             return nil
         }
-        at = end
+        offset = end
         return Int64(seconds) * 1_000_000 + microseconds
     }
 
@@ -145,7 +145,7 @@ struct ConsoleLine {
     mutating func skipBlanks() {
         skipNoise()
         while current == UInt8(ascii: " ") || current == Byte.tab {
-            at += 1
+            offset += 1
             skipNoise()
         }
     }
@@ -159,11 +159,11 @@ struct ConsoleLine {
 
     /// Skips a program's name and number, `sshd[812]: ` or `dracut: `, and returns them. A level, `DEBUG: `, is no name.
     mutating func takeProgram() -> Program? {
-        var end = at
+        var end = offset
         while end < bytes.count, Self.isNameByte(bytes[end]) {
             end += 1
         }
-        let name = UnsafeRawBufferPointer(rebasing: bytes[at..<end])
+        let name = UnsafeRawBufferPointer(rebasing: bytes[offset..<end])
         let hasNumber = step(over: "[", at: &end)
         if hasNumber {
             guard number(at: &end, digits: 1...10) != nil, step(over: "]", at: &end) else {
@@ -173,7 +173,7 @@ struct ConsoleLine {
         guard !name.isEmpty, step(over: ":", at: &end), step(over: " ", at: &end), !SeverityWords.isLevel(name) else {
             return nil
         }
-        at = end
+        offset = end
         return Program(name: name, hasNumber: hasNumber)
     }
 
@@ -182,12 +182,12 @@ struct ConsoleLine {
         guard current == UInt8(ascii: "/"), begins(with: "/dev/") else {
             return
         }
-        var end = at
+        var end = offset
         while end < bytes.count, bytes[end] > 0x20, bytes[end] != UInt8(ascii: ":") {
             end += 1
         }
         if step(over: ":", at: &end), step(over: " ", at: &end) {
-            at = end
+            offset = end
         }
     }
 
@@ -203,52 +203,52 @@ struct ConsoleLine {
     // MARK: Pieces
 
     private mutating func skipSequence() {
-        switch ControlSequence.parse(bytes, at: at) {
-        case .sequence(let sequence): at = sequence.end
-        case .incomplete: at = bytes.count
-        case .malformed: at += 1
+        switch ControlSequence.parse(bytes, at: offset) {
+        case .sequence(let sequence): offset = sequence.end
+        case .incomplete: offset = bytes.count
+        case .malformed: offset += 1
         }
     }
 
-    private func step(over byte: Unicode.Scalar, at offset: inout Int) -> Bool {
-        guard offset < bytes.count, bytes[offset] == UInt8(ascii: byte) else {
+    private func step(over byte: Unicode.Scalar, at end: inout Int) -> Bool {
+        guard end < bytes.count, bytes[end] == UInt8(ascii: byte) else {
             return false
         }
-        offset += 1
+        end += 1
         return true
     }
 
-    private func skipSpaces(at offset: inout Int) {
-        while step(over: " ", at: &offset) {}
+    private func skipSpaces(at end: inout Int) {
+        while step(over: " ", at: &end) {}
     }
 
-    /// The decimal fraction at `offset`, of 1 to 9 digits, in millionths; `offset` is advanced past it.
-    private func fraction(at offset: inout Int) -> Int64? {
-        let start = offset
-        guard let value = number(at: &offset, digits: 1...9) else {
+    /// The decimal fraction at `end`, of 1 to 9 digits, in millionths; `end` is advanced past it.
+    private func fraction(at end: inout Int) -> Int64? {
+        let start = end
+        guard let value = number(at: &end, digits: 1...9) else {
             return nil
         }
         var millionths = Int64(value)
-        for _ in offset - start..<max(6, offset - start) {
+        for _ in end - start..<max(6, end - start) {
             millionths *= 10
         }
-        for _ in 6..<max(6, offset - start) {
+        for _ in 6..<max(6, end - start) {
             millionths /= 10
         }
         return millionths
     }
 
-    /// The number at `offset`, which is advanced past it; nil when the number of digits is not in the range.
-    private func number(at offset: inout Int, digits: ClosedRange<Int>) -> Int? {
-        let start = offset
+    /// The number at `end`, which is advanced past it; nil when the number of digits is not in the range.
+    private func number(at end: inout Int, digits: ClosedRange<Int>) -> Int? {
+        let start = end
         var value = 0
-        while offset < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[offset]) {
-            guard offset - start < digits.upperBound else {
+        while end < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[end]) {
+            guard end - start < digits.upperBound else {
                 return nil
             }
-            value = value * 10 + Int(bytes[offset] - UInt8(ascii: "0"))
-            offset += 1
+            value = value * 10 + Int(bytes[end] - UInt8(ascii: "0"))
+            end += 1
         }
-        return digits.contains(offset - start) ? value : nil
+        return digits.contains(end - start) ? value : nil
     }
 }

@@ -70,16 +70,16 @@ public struct KernelMessage: Equatable, Sendable {
     private static func decoded(_ text: Slice<UnsafeRawBufferPointer>) -> [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(text.count)
-        var at = text.startIndex
-        while at < text.endIndex {
-            if text[at] == UInt8(ascii: "\\"), at + 3 < text.endIndex, text[at + 1] == UInt8(ascii: "x"),
-                let high = text[at + 2].hexadecimalValue, let low = text[at + 3].hexadecimalValue
+        var offset = text.startIndex
+        while offset < text.endIndex {
+            if text[offset] == UInt8(ascii: "\\"), offset + 3 < text.endIndex, text[offset + 1] == UInt8(ascii: "x"),
+                let high = text[offset + 2].hexadecimalValue, let low = text[offset + 3].hexadecimalValue
             {
                 out.append(high << 4 | low)
-                at += 4
+                offset += 4
             } else {
-                out.append(text[at])
-                at += 1
+                out.append(text[offset])
+                offset += 1
             }
         }
         return out

@@ -81,16 +81,16 @@ enum LoggerPrefix: Equatable {
         in buffer: UnsafeMutableRawBufferPointer
     ) -> UnsafeRawBufferPointer? {
         var count = 0
-        var at = 0
-        while at < text.count {
-            switch text[at] {
+        var offset = 0
+        while offset < text.count {
+            switch text[offset] {
             case Byte.escape:
-                guard case .sequence(let sequence) = ControlSequence.parse(text, at: at),
+                guard case .sequence(let sequence) = ControlSequence.parse(text, at: offset),
                     count == 0 || paintsNothing(sequence.effect)
                 else {
                     return nil
                 }
-                at = sequence.end
+                offset = sequence.end
                 continue
             case Byte.carriageReturn:
                 count = 0
@@ -105,7 +105,7 @@ enum LoggerPrefix: Equatable {
                 buffer[count] = byte
                 count += 1
             }
-            at += 1
+            offset += 1
         }
         buffer[count] = UInt8(ascii: " ")
         return UnsafeRawBufferPointer(rebasing: buffer[...count])
@@ -187,17 +187,18 @@ enum LoggerPrefix: Equatable {
     /// Whether all of `text` is in brackets and may be a time or a name: `[10:12:45.123]`, `[0.000001 0.000001]`,
     /// `[pod/web/log]`; no progress bar and no result, `[  OK  ]`.
     private static func isInBrackets(_ text: UnsafeRawBufferPointer) -> Bool {
-        var at = 0
-        while at < text.count {
-            guard text[at] == UInt8(ascii: "["), let end = text.firstOffset(of: UInt8(ascii: "]"), from: at),
-                text[(at + 1)..<end].contains(where: { ConsoleLine.isNameByte($0) }), text[at + 1] != UInt8(ascii: " "),
-                !text[(at + 1)..<end].contains(where: { "%#=*<>[".utf8.contains($0) })
+        var offset = 0
+        while offset < text.count {
+            guard text[offset] == UInt8(ascii: "["), let end = text.firstOffset(of: UInt8(ascii: "]"), from: offset),
+                text[(offset + 1)..<end].contains(where: { ConsoleLine.isNameByte($0) }),
+                text[offset + 1] != UInt8(ascii: " "),
+                !text[(offset + 1)..<end].contains(where: { "%#=*<>[".utf8.contains($0) })
             else {
                 return false
             }
-            at = end + 1
-            while at < text.count, text[at] == UInt8(ascii: " ") {
-                at += 1
+            offset = end + 1
+            while offset < text.count, text[offset] == UInt8(ascii: " ") {
+                offset += 1
             }
         }
         return true
@@ -248,7 +249,7 @@ extension ConsoleLine {
         while let byte = line.current, Self.isNameByte(byte) {
             line.advance()
         }
-        guard line.at > at + 1, line.takeSpaces(), line.take("| ") else {
+        guard line.offset > offset + 1, line.takeSpaces(), line.take("| ") else {
             return false
         }
         _ = line.takeSpaces()

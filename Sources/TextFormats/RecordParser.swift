@@ -3,7 +3,7 @@
 /// Parses the JSON object of a record, without a tree: members become fields. Nesting and size are limited by the line.
 struct RecordParser {
     private let bytes: UnsafeRawBufferPointer
-    private var at = 0
+    private var offset = 0
     /// Whether a value was an array of bytes.
     private var hasBytes = false
 
@@ -56,24 +56,24 @@ struct RecordParser {
             }
         }
         skipSpace()
-        return at == bytes.count ? fields : nil
+        return offset == bytes.count ? fields : nil
     }
 
     // MARK: - Values
 
     private mutating func values() -> [[UInt8]]? {
-        guard at < bytes.count else {
+        guard offset < bytes.count else {
             return nil
         }
-        switch bytes[at] {
+        switch bytes[offset] {
         case UInt8(ascii: "\""):
             return string().map { [$0] }
         case UInt8(ascii: "["):
-            let start = at
+            let start = offset
             if let elements = elements(isNested: false) {
                 return elements
             }
-            at = start
+            offset = start
             return text().map { [$0] }
         default:
             return text().map { [$0] }
@@ -82,7 +82,7 @@ struct RecordParser {
 
     /// The values that an array stands for: one of bytes, or several. nil when it is an array of something else.
     private mutating func elements(isNested: Bool) -> [[UInt8]]? {
-        at += 1
+        offset += 1
         skipSpace()
         if take(UInt8(ascii: "]")) {
             return [[]]
@@ -91,10 +91,10 @@ struct RecordParser {
         var several: [[UInt8]] = []
         repeat {
             skipSpace()
-            guard at < bytes.count else {
+            guard offset < bytes.count else {
                 return nil
             }
-            switch bytes[at] {
+            switch bytes[offset] {
             case UInt8(ascii: "\"") where !isNested:
                 guard let value = string() else {
                     return nil
@@ -122,10 +122,10 @@ struct RecordParser {
 
     /// The text of any value, which is skipped.
     private mutating func text() -> [UInt8]? {
-        let start = at
+        let start = offset
         var depth = 0
-        while at < bytes.count {
-            switch bytes[at] {
+        while offset < bytes.count {
+            switch bytes[offset] {
             case UInt8(ascii: "\""):
                 guard string() != nil else {
                     return nil
@@ -135,21 +135,21 @@ struct RecordParser {
                 depth += 1
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
                 if depth == 0 {
-                    return at > start ? Array(bytes[start..<at]) : nil
+                    return offset > start ? Array(bytes[start..<offset]) : nil
                 }
                 depth -= 1
                 if depth == 0 {
-                    at += 1
-                    return Array(bytes[start..<at])
+                    offset += 1
+                    return Array(bytes[start..<offset])
                 }
             case UInt8(ascii: ","), UInt8(ascii: " "):
                 if depth == 0 {
-                    return at > start ? Array(bytes[start..<at]) : nil
+                    return offset > start ? Array(bytes[start..<offset]) : nil
                 }
             default:
                 break
             }
-            at += 1
+            offset += 1
         }
         return nil
     }
@@ -162,9 +162,9 @@ struct RecordParser {
             return nil
         }
         var value: [UInt8] = []
-        while at < bytes.count {
-            let byte = bytes[at]
-            at += 1
+        while offset < bytes.count {
+            let byte = bytes[offset]
+            offset += 1
             switch byte {
             case UInt8(ascii: "\""):
                 return value
@@ -180,11 +180,11 @@ struct RecordParser {
     }
 
     private mutating func appendEscape(to value: inout [UInt8]) -> Bool {
-        guard at < bytes.count else {
+        guard offset < bytes.count else {
             return false
         }
-        let letter = bytes[at]
-        at += 1
+        let letter = bytes[offset]
+        offset += 1
         switch letter {
         case UInt8(ascii: "n"): value.append(0x0a)
         case UInt8(ascii: "t"): value.append(0x09)
@@ -207,42 +207,42 @@ struct RecordParser {
         guard let unit = unit() else {
             return nil
         }
-        guard UTF16.isLeadSurrogate(unit), at + 1 < bytes.count, bytes[at] == UInt8(ascii: "\\"),
-            bytes[at + 1] == UInt8(ascii: "u")
+        guard UTF16.isLeadSurrogate(unit), offset + 1 < bytes.count, bytes[offset] == UInt8(ascii: "\\"),
+            bytes[offset + 1] == UInt8(ascii: "u")
         else {
             return Character(Unicode.Scalar(unit) ?? "\u{fffd}")
         }
-        let start = at
-        at += 2
+        let start = offset
+        offset += 2
         guard let second = self.unit(), UTF16.isTrailSurrogate(second) else {
-            at = start
+            offset = start
             return "\u{fffd}"
         }
         return String(decoding: [unit, second], as: UTF16.self).first
     }
 
     private mutating func unit() -> UInt16? {
-        guard at + 4 <= bytes.count else {
+        guard offset + 4 <= bytes.count else {
             return nil
         }
-        let digits = String(decoding: bytes[at..<at + 4], as: UTF8.self)
-        at += 4
+        let digits = String(decoding: bytes[offset..<offset + 4], as: UTF8.self)
+        offset += 4
         return digits.hasPrefix("+") || digits.hasPrefix("-") ? nil : UInt16(digits, radix: 16)
     }
 
     // MARK: - Bytes
 
     private mutating func skipSpace() {
-        while at < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[at]) {
-            at += 1
+        while offset < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[offset]) {
+            offset += 1
         }
     }
 
     private mutating func take(_ byte: UInt8) -> Bool {
-        guard at < bytes.count, bytes[at] == byte else {
+        guard offset < bytes.count, bytes[offset] == byte else {
             return false
         }
-        at += 1
+        offset += 1
         return true
     }
 }

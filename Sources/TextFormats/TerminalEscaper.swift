@@ -53,18 +53,18 @@ public struct TerminalEscaper: Sendable {
 
     /// Appends the next bytes, escaped, to `out`.
     public mutating func escape(_ bytes: UnsafeRawBufferPointer, into out: inout [UInt8]) {
-        var at = 0
-        while at < bytes.count {
+        var offset = 0
+        while offset < bytes.count {
             if held.isEmpty {
-                let end = PlainText.end(in: bytes, from: at)
-                if end > at {
-                    out.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[at..<end]))
-                    at = end
+                let end = PlainText.end(in: bytes, from: offset)
+                if end > offset {
+                    out.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[offset..<end]))
+                    offset = end
                     continue
                 }
             }
-            take(bytes[at], into: &out)
-            at += 1
+            take(bytes[offset], into: &out)
+            offset += 1
         }
     }
 

@@ -73,11 +73,11 @@ public struct FieldPath: Hashable, Sendable, CustomStringConvertible {
         var comma: Int?
         repeat {
             scanner.skipSpace()
-            let start = scanner.at
+            let start = scanner.offset
             guard scanner.skipString() != nil else {
                 return nil
             }
-            let isStep = scanner.bytes[start + 1..<scanner.at - 1].elementsEqual(step)
+            let isStep = scanner.bytes[start + 1..<scanner.offset - 1].elementsEqual(step)
             scanner.skipSpace()
             guard scanner.take(UInt8(ascii: ":")) else {
                 return nil
@@ -90,15 +90,15 @@ public struct FieldPath: Hashable, Sendable, CustomStringConvertible {
                 return nil
             }
             if isStep {
-                let end = scanner.at
+                let end = scanner.offset
                 scanner.skipSpace()
                 if let comma {
                     return comma..<end
                 }
-                return scanner.take(UInt8(ascii: ",")) ? start..<scanner.at : start..<end
+                return scanner.take(UInt8(ascii: ",")) ? start..<scanner.offset : start..<end
             }
             scanner.skipSpace()
-            comma = scanner.at
+            comma = scanner.offset
         } while scanner.take(UInt8(ascii: ","))
         return nil
     }

@@ -74,10 +74,10 @@ struct FramedRecords: Sendable {
     // MARK: - docker's local driver
 
     private mutating func takeMessages(isAtEnd: Bool, _ emit: (Item, UInt64) -> Void) {
-        var at = 0
+        var offset = 0
         held.withUnsafeBytes { log in
-            while at < log.count {
-                if let message = DockerLocalEntry.message(in: log, at: at),
+            while offset < log.count {
+                if let message = DockerLocalEntry.message(in: log, at: offset),
                     let entry = DockerLocalEntry(UnsafeRawBufferPointer(rebasing: log[message]))
                 {
                     let end = DockerLocalEntry.end(ofMessage: message)
@@ -87,22 +87,22 @@ struct FramedRecords: Sendable {
                         text: entry.text,
                         isPartial: entry.isPartial
                     )
-                    emit(.part(part), UInt64(end - at))
-                    at = end
+                    emit(.part(part), UInt64(end - offset))
+                    offset = end
                     continue
                 }
-                if !isAtEnd, DockerLocalEntry.isIncomplete(in: log, at: at) {
+                if !isAtEnd, DockerLocalEntry.isIncomplete(in: log, at: offset) {
                     return
                 }
-                let known = isAtEnd ? log.count : max(at, log.count - Self.damageLimit)
-                let end = DockerLocalEntry.nextStart(in: log, after: at) ?? known
-                guard end > at else {
+                let known = isAtEnd ? log.count : max(offset, log.count - Self.damageLimit)
+                let end = DockerLocalEntry.nextStart(in: log, after: offset) ?? known
+                guard end > offset else {
                     return
                 }
-                emit(.damage(Array(log[at..<end])), UInt64(end - at))
-                at = end
+                emit(.damage(Array(log[offset..<end])), UInt64(end - offset))
+                offset = end
             }
         }
-        held.removeFirst(at)
+        held.removeFirst(offset)
     }
 }

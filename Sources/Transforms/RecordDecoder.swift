@@ -70,19 +70,19 @@ public struct RecordDecoder: Sendable {
         if frames != nil {
             return takeFrames(adding: bytes, emit)
         }
-        var at = 0
-        while let feed = Lines.firstFeed(in: bytes, from: at) {
-            let piece = UnsafeRawBufferPointer(rebasing: bytes[at..<feed])
+        var begin = 0
+        while let feed = Lines.firstFeed(in: bytes, from: begin) {
+            let piece = UnsafeRawBufferPointer(rebasing: bytes[begin..<feed])
             if rest.isEmpty, !isSkipping {
                 take(piece, consuming: UInt64(piece.count) + 1, isTruncated: false, emit)
             } else {
                 hold(piece)
                 take(consuming: UInt64(piece.count) + 1, emit)
             }
-            at = feed + 1
+            begin = feed + 1
         }
-        hold(UnsafeRawBufferPointer(rebasing: bytes[at...]))
-        skipped += UInt64(bytes.count - at)
+        hold(UnsafeRawBufferPointer(rebasing: bytes[begin...]))
+        skipped += UInt64(bytes.count - begin)
     }
 
     /// Ends a file of the log: a last line without an end has no continuation in the next file. Lines that belong

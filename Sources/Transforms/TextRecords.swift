@@ -11,7 +11,7 @@ struct TextRecords {
     private let format: RecordFormat
     private let flattens: Bool
     private let now: Timestamp
-    private var at = 0
+    private var offset = 0
     private var count = 0
     private var isClaimed = false
 
@@ -29,9 +29,9 @@ struct TextRecords {
     /// it is the last one.
     mutating func parseNext(of text: UnsafeRawBufferPointer, at base: Int, into record: inout RecordBuffer) -> Bool {
         record.hasOpenQuote = false
-        at = format.parse(
+        offset = format.parse(
             text,
-            from: at,
+            from: offset,
             at: base,
             readAt: now,
             into: &record,
@@ -40,7 +40,7 @@ struct TextRecords {
         )
         isClaimed = isClaimed || record.hasOpenQuote
         count += 1
-        let rest = text.indices.dropFirst(at).first { text[$0] > 0x20 }
+        let rest = text.indices.dropFirst(offset).first { text[$0] > 0x20 }
         guard count == Self.limit, let rest else {
             return rest == nil
         }

@@ -18,15 +18,15 @@ enum UTF8Text {
     }
 
     private static func isASCII(_ text: UnsafeRawBufferPointer) -> Bool {
-        var at = 0
+        var offset = 0
         var bits: UInt64 = 0
-        while at + 8 <= text.count {
-            bits |= text.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            at += 8
+        while offset + 8 <= text.count {
+            bits |= text.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            offset += 8
         }
-        while at < text.count {
-            bits |= UInt64(text[at])
-            at += 1
+        while offset < text.count {
+            bits |= UInt64(text[offset])
+            offset += 1
         }
         return bits & 0x8080_8080_8080_8080 == 0
     }

@@ -8,21 +8,21 @@ enum SyslogText {
     /// three digits; each maximal part of malformed UTF-8 becomes U+FFFD. These are the rules of ChromeOS's log forwarder
     /// for the text of virtual machines, and for control characters those of rsyslog.
     static func append(_ text: UnsafeRawBufferPointer, to out: inout [UInt8]) {
-        var at = 0
-        while at < text.count {
-            let end = plainEnd(of: text, from: at)
-            if end > at {
-                out.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[at..<end]))
-                at = end
+        var offset = 0
+        while offset < text.count {
+            let end = plainEnd(of: text, from: offset)
+            if end > offset {
+                out.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[offset..<end]))
+                offset = end
                 continue
             }
-            guard text[at] >= 0x80 else {
-                appendCode(UInt32(text[at]), to: &out)
-                at += 1
+            guard text[offset] >= 0x80 else {
+                appendCode(UInt32(text[offset]), to: &out)
+                offset += 1
                 continue
             }
             var parser = UTF8.ForwardParser()
-            var rest = text[at..<min(text.count, at + 4)].makeIterator()
+            var rest = text[offset..<min(text.count, offset + 4)].makeIterator()
             switch parser.parseScalar(from: &rest) {
             case .valid(let encoded):
                 let scalar = UTF8.decode(encoded)
@@ -31,10 +31,10 @@ enum SyslogText {
                 } else {
                     out.append(contentsOf: encoded)
                 }
-                at += encoded.count
+                offset += encoded.count
             case .error(let length):
                 out.append(contentsOf: "\u{fffd}".utf8)
-                at += max(1, length)
+                offset += max(1, length)
             case .emptyInput:
                 return
             }
@@ -43,14 +43,14 @@ enum SyslogText {
 
     /// The end of the run of printable ASCII that begins at `start`.
     private static func plainEnd(of text: UnsafeRawBufferPointer, from start: Int) -> Int {
-        var at = start
+        var offset = start
         while true {
             // A backslash is a character like any other here.
-            at = PlainText.end(in: text, from: at)
-            guard at < text.count, text[at] == UInt8(ascii: "\\") else {
-                return at
+            offset = PlainText.end(in: text, from: offset)
+            guard offset < text.count, text[offset] == UInt8(ascii: "\\") else {
+                return offset
             }
-            at += 1
+            offset += 1
         }
     }
 

@@ -35,29 +35,29 @@ struct RecordLines: Sequence, IteratorProtocol {
     private let block: Block
     private let records: [IndexRecord]
     private var record = 0
-    private var at: Int
+    private var textOffset: Int
 
     init(_ batch: Batch) {
         block = batch.block
         records = batch.block.records
-        at = Int(batch.start - batch.block.offset)
+        textOffset = Int(batch.start - batch.block.offset)
     }
 
     mutating func next() -> RecordLine? {
         let text = block.text
-        guard at < text.count else {
+        guard textOffset < text.count else {
             return nil
         }
-        let end = Lines.firstFeed(in: text, from: at) ?? text.count
-        defer { at = end + 1 }
-        let offset = block.offset + UInt64(at)
+        let end = Lines.firstFeed(in: text, from: textOffset) ?? text.count
+        defer { textOffset = end + 1 }
+        let offset = block.offset + UInt64(textOffset)
         while record < records.count, records[record].end <= offset {
             record += 1
         }
         return RecordLine(
             block: block,
             offset: offset,
-            bytes: UnsafeRawBufferPointer(rebasing: text[at..<end]),
+            bytes: UnsafeRawBufferPointer(rebasing: text[textOffset..<end]),
             received: record < records.count ? records[record].time : .distantPast
         )
     }

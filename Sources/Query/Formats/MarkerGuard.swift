@@ -38,11 +38,11 @@ struct MarkerGuard {
         guard !isDecided, !(isWholeLine && Self.isPlainlyHarmless(out, from: start)) else {
             return
         }
-        var at = start
-        while at < out.count, !isDecided {
-            let (scalar, length) = Self.scalar(in: out, at: at)
+        var offset = start
+        while offset < out.count, !isDecided {
+            let (scalar, length) = Self.scalar(in: out, at: offset)
             if scalar == "\u{1b}" {
-                at = Self.endOfColor(in: out, at: at)
+                offset = Self.endOfColor(in: out, at: offset)
                 continue
             }
             switch scalar.appearance {
@@ -52,7 +52,7 @@ struct MarkerGuard {
                 if !endsInBlank, beginsAsOurs {
                     var escape: [UInt8] = []
                     TerminalEscaper.spell(scalar, into: &escape)
-                    out.replaceSubrange(at..<at + length, with: escape)
+                    out.replaceSubrange(offset..<offset + length, with: escape)
                     isDecided = true
                 }
                 if !endsInBlank, let first = shown.first, !Self.beginsHead(first) {
@@ -63,7 +63,7 @@ struct MarkerGuard {
             case .longDash: append(Self.longDash)
             case .other: append(scalar.isASCII ? UInt8(scalar.value) : Self.other)
             }
-            at += length
+            offset += length
         }
     }
 
@@ -129,38 +129,39 @@ struct MarkerGuard {
             guard let first, first != UInt8(ascii: "g") else {
                 return first == nil
             }
-            var at = 0
+            var offset = 0
             while true {
-                at = PlainText.end(in: text, from: at, orAt: UInt8(ascii: "-"))
-                guard at < text.count else {
+                offset = PlainText.end(in: text, from: offset, orAt: UInt8(ascii: "-"))
+                guard offset < text.count else {
                     return true
                 }
-                let isPair = text[at] == UInt8(ascii: "-") && at + 1 < text.count && text[at + 1] == text[at]
-                if text[at] >= 0x80 || text[at] == 0x1b || isPair {
+                let byte = text[offset]
+                let isPair = byte == UInt8(ascii: "-") && offset + 1 < text.count && text[offset + 1] == byte
+                if byte >= 0x80 || byte == 0x1b || isPair {
                     return false
                 }
-                at += 1
+                offset += 1
             }
         }
     }
 
     // MARK: - Characters
 
-    /// The character at `at` of escaped text, which is UTF-8, and its length in bytes.
-    private static func scalar(in out: [UInt8], at: Int) -> (Unicode.Scalar, Int) {
-        let first = out[at]
+    /// The character at `offset` of escaped text, which is UTF-8, and its length in bytes.
+    private static func scalar(in out: [UInt8], at offset: Int) -> (Unicode.Scalar, Int) {
+        let first = out[offset]
         guard first >= 0x80 else {
             return (Unicode.Scalar(first), 1)
         }
         let length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
         let lead = UInt32(first) & (0xff >> UInt32(length + 1))
-        let value = out[at + 1..<min(at + length, out.count)].reduce(lead) { $0 << 6 | UInt32($1 & 0x3f) }
+        let value = out[offset + 1..<min(offset + length, out.count)].reduce(lead) { $0 << 6 | UInt32($1 & 0x3f) }
         return (Unicode.Scalar(value) ?? "\u{fffd}", length)
     }
 
-    /// The end of the colour sequence at `at`; the escaper passes nothing else that begins with ESC.
-    private static func endOfColor(in out: [UInt8], at: Int) -> Int {
-        (out[at...].firstIndex(of: UInt8(ascii: "m")) ?? out.count - 1) + 1
+    /// The end of the colour sequence at `offset`; the escaper passes nothing else that begins with ESC.
+    private static func endOfColor(in out: [UInt8], at offset: Int) -> Int {
+        (out[offset...].firstIndex(of: UInt8(ascii: "m")) ?? out.count - 1) + 1
     }
 }
 

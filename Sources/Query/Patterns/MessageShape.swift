@@ -14,27 +14,29 @@ struct MessageShape {
     private(set) var tokens: [[UInt8]] = []
 
     init(_ message: UnsafeRawBufferPointer) {
-        var at = 0
+        var offset = 0
         let end = min(message.count, Self.sizeLimit)
-        at = Self.skipStamp(message, end)
-        while at < end, tokens.count < Self.tokenLimit {
-            while at < end, message[at] <= 0x20 {
-                at += 1
+        offset = Self.skipStamp(message, end)
+        while offset < end, tokens.count < Self.tokenLimit {
+            while offset < end, message[offset] <= 0x20 {
+                offset += 1
             }
-            let start = at
-            if at < end, message[at] == UInt8(ascii: "\""), let close = Self.close(message, from: at + 1, end) {
-                at = close + 1
+            let start = offset
+            if offset < end, message[offset] == UInt8(ascii: "\""),
+                let close = Self.close(message, from: offset + 1, end)
+            {
+                offset = close + 1
                 tokens.append(Self.mask)
                 continue
             }
-            while at < end, message[at] > 0x20 {
-                at += 1
+            while offset < end, message[offset] > 0x20 {
+                offset += 1
             }
-            if at > start {
-                append(UnsafeRawBufferPointer(rebasing: message[start..<at]))
+            if offset > start {
+                append(UnsafeRawBufferPointer(rebasing: message[start..<offset]))
             }
         }
-        if at < message.count, tokens.count == Self.tokenLimit {
+        if offset < message.count, tokens.count == Self.tokenLimit {
             appendMask()
         }
     }

@@ -16,13 +16,13 @@ public struct CRILine: Sendable {
 
     /// Parses `line`, without its end, from `start` on; nil when it is no such line.
     public init?(_ line: UnsafeRawBufferPointer, from start: Int = 0) {
-        var at = start
+        var offset = start
         func word() -> Range<Int>? {
-            guard let end = line[min(at, line.count)...].prefix(64).firstIndex(of: 0x20), end > at else {
+            guard let end = line[min(offset, line.count)...].prefix(64).firstIndex(of: 0x20), end > offset else {
                 return nil
             }
-            defer { at = end + 1 }
-            return at..<end
+            defer { offset = end + 1 }
+            return offset..<end
         }
         guard let stamp = word(),
             let time = Timestamp.nanoseconds(rfc3339: UnsafeRawBufferPointer(rebasing: line[stamp])),
@@ -30,17 +30,17 @@ public struct CRILine: Sendable {
         else {
             return nil
         }
-        let rest = line[min(at, line.count)...]
+        let rest = line[min(offset, line.count)...]
         // The space before an empty text may be missing.
         let end = rest.prefix(64).firstIndex(of: 0x20) ?? line.count
         guard let first = rest.first, first == UInt8(ascii: "P") || first == UInt8(ascii: "F"),
-            end == at + 1 || line[at + 1] == UInt8(ascii: ":")
+            end == offset + 1 || line[offset + 1] == UInt8(ascii: ":")
         else {
             return nil
         }
         self.time = time
         self.stream = stream
-        tag = at..<end
+        tag = offset..<end
         text = min(end + 1, line.count)..<line.count
         isPartial = first == UInt8(ascii: "P")
     }

@@ -77,20 +77,20 @@ enum LineDrawing {
     /// Whether the line with the bytes `content` begins within a drawing: it ends the drawing after frames only, and
     /// either draws again or has a horizontal bar in the frames.
     static func precedes(_ content: UnsafeRawBufferPointer) -> Bool {
-        var at = 0
+        var offset = 0
         var previous: UInt8 = 0
         var hasFrame = false
         var hasBar = false
-        while at < content.count {
-            let byte = content[at]
+        while offset < content.count {
+            let byte = content[offset]
             switch byte {
             case Byte.escape:
-                guard case .sequence(let sequence) = ControlSequence.parse(content, at: at) else {
+                guard case .sequence(let sequence) = ControlSequence.parse(content, at: offset) else {
                     return false
                 }
-                at = sequence.end
+                offset = sequence.end
                 if case .characterSet(isSecond: false, let draws) = sequence.effect {
-                    return !draws && hasFrame && (hasBar || begins(in: content, from: at))
+                    return !draws && hasFrame && (hasBar || begins(in: content, from: offset))
                 }
                 continue
             case UInt8(ascii: "j")...UInt8(ascii: "n"), bar, UInt8(ascii: "t")...UInt8(ascii: "x"):
@@ -102,7 +102,7 @@ enum LineDrawing {
             default:
                 return false
             }
-            at += 1
+            offset += 1
         }
         return false
     }

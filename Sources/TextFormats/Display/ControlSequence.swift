@@ -85,12 +85,12 @@ struct ControlSequence: Equatable {
     /// The number of bytes at the end of `bytes` that begin a sequence of which the end may follow.
     static func unfinished(atEndOf bytes: UnsafeRawBufferPointer) -> Int {
         var found = 0
-        for at in bytes.indices.suffix(longestString + 1).reversed() where bytes[at] == Byte.escape {
-            guard parse(bytes, at: at) == .incomplete else {
+        for offset in bytes.indices.suffix(longestString + 1).reversed() where bytes[offset] == Byte.escape {
+            guard parse(bytes, at: offset) == .incomplete else {
                 break
             }
             // A lone ESC may also be the first byte of the end of a string.
-            found = bytes.count - at
+            found = bytes.count - offset
             guard found == 1 else {
                 break
             }
@@ -135,50 +135,50 @@ struct ControlSequence: Equatable {
 
     /// A character set: intermediate bytes and one final byte. `ESC ( 0` and `ESC ) 0` designate line drawing.
     private static func parseDesignation(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Result {
-        var at = start + 1
-        while at < bytes.count, (0x20...0x2f).contains(bytes[at]) {
-            at += 1
-            if at - start > longestSequence {
+        var offset = start + 1
+        while offset < bytes.count, (0x20...0x2f).contains(bytes[offset]) {
+            offset += 1
+            if offset - start > longestSequence {
                 return .malformed
             }
         }
-        guard at < bytes.count else {
+        guard offset < bytes.count else {
             return .incomplete
         }
-        guard (0x30...0x7e).contains(bytes[at]) else {
+        guard (0x30...0x7e).contains(bytes[offset]) else {
             return .malformed
         }
-        let isDrawing = bytes[at] == UInt8(ascii: "0")
+        let isDrawing = bytes[offset] == UInt8(ascii: "0")
         let effect: Effect =
-            switch (at - start, bytes[start + 1]) {
+            switch (offset - start, bytes[start + 1]) {
             case (2, UInt8(ascii: "(")): .characterSet(isSecond: false, drawsLines: isDrawing)
             case (2, UInt8(ascii: ")")): .characterSet(isSecond: true, drawsLines: isDrawing)
             default: .none
             }
-        return .sequence(ControlSequence(end: at + 1, effect: effect))
+        return .sequence(ControlSequence(end: offset + 1, effect: effect))
     }
 
     /// A string that ends with BEL or ST (`ESC \`).
     private static func parseString(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Result {
-        var at = start + 2
-        while at < bytes.count {
-            switch bytes[at] {
+        var offset = start + 2
+        while offset < bytes.count {
+            switch bytes[offset] {
             case 0x07:
-                return .sequence(ControlSequence(end: at + 1, effect: .none))
+                return .sequence(ControlSequence(end: offset + 1, effect: .none))
             case Byte.escape:
-                guard at + 1 < bytes.count else {
+                guard offset + 1 < bytes.count else {
                     return .incomplete
                 }
-                return bytes[at + 1] == Byte.backslash
-                    ? .sequence(ControlSequence(end: at + 2, effect: .none)) : .malformed
+                return bytes[offset + 1] == Byte.backslash
+                    ? .sequence(ControlSequence(end: offset + 2, effect: .none)) : .malformed
             case let byte where isCancel(byte):
-                return cancelled(at: at)
-            case 0..<0x20 where bytes[at] != Byte.tab:
+                return cancelled(at: offset)
+            case 0..<0x20 where bytes[offset] != Byte.tab:
                 return .malformed
             default:
-                at += 1
+                offset += 1
             }
-            if at - start > longestString {
+            if offset - start > longestString {
                 return .malformed
             }
         }
@@ -187,29 +187,29 @@ struct ControlSequence: Equatable {
 
     /// CSI: parameters, intermediates, one final byte.
     private static func parseControl(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Result {
-        var at = start + 2
-        let first = at
-        while at < bytes.count, (0x30...0x3f).contains(bytes[at]) {
-            at += 1
+        var offset = start + 2
+        let first = offset
+        while offset < bytes.count, (0x30...0x3f).contains(bytes[offset]) {
+            offset += 1
         }
-        let parameters = UnsafeRawBufferPointer(rebasing: bytes[first..<at])
-        let intermediates = at
-        while at < bytes.count, (0x20...0x2f).contains(bytes[at]) {
-            at += 1
+        let parameters = UnsafeRawBufferPointer(rebasing: bytes[first..<offset])
+        let intermediates = offset
+        while offset < bytes.count, (0x20...0x2f).contains(bytes[offset]) {
+            offset += 1
         }
-        if at - start > longestSequence {
+        if offset - start > longestSequence {
             return .malformed
         }
-        guard at < bytes.count else {
+        guard offset < bytes.count else {
             return .incomplete
         }
-        guard (0x40...0x7e).contains(bytes[at]) else {
-            return isCancel(bytes[at]) ? cancelled(at: at) : .malformed
+        guard (0x40...0x7e).contains(bytes[offset]) else {
+            return isCancel(bytes[offset]) ? cancelled(at: offset) : .malformed
         }
         let effect: Effect =
-            at == intermediates
-            ? Self.effect(ofControl: bytes[at], Parameters(parameters)) : .none
-        return .sequence(ControlSequence(end: at + 1, effect: effect))
+            offset == intermediates
+            ? Self.effect(ofControl: bytes[offset], Parameters(parameters)) : .none
+        return .sequence(ControlSequence(end: offset + 1, effect: effect))
     }
 
     private static func effect(ofControl final: UInt8, _ parameters: Parameters) -> Effect {

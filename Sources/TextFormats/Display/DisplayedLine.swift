@@ -36,23 +36,23 @@ public enum DisplayedLine {
     public static func row(of content: UnsafeRawBufferPointer) -> Row {
         var row = Row.unknown
         var saved = Row.unknown
-        var at = 0
-        while at < content.count {
-            switch content[at] {
+        var offset = 0
+        while offset < content.count {
+            switch content[offset] {
             case Byte.escape:
-                guard case .sequence(let sequence) = ControlSequence.parse(content, at: at) else {
+                guard case .sequence(let sequence) = ControlSequence.parse(content, at: offset) else {
                     return row
                 }
                 switch sequence.effect {
                 case .position(let number, _): row = .named(number)
                 case .saveCursor: saved = row
                 case .restoreCursor: row = saved
-                case .leavesRow where content[at + 1] == UInt8(ascii: "M"): row = .above
+                case .leavesRow where content[offset + 1] == UInt8(ascii: "M"): row = .above
                 default: break
                 }
-                at = sequence.end
+                offset = sequence.end
             case Byte.carriageReturn, UInt8(ascii: " "):
-                at += 1
+                offset += 1
             default:
                 return row
             }
@@ -94,39 +94,39 @@ public enum DisplayedLine {
     /// Appends a line in which the cursor only moves forward; false when that is not so, and the row has to be painted.
     private static func copy(_ bytes: UnsafeRawBufferPointer, color: Bool, to out: inout [UInt8]) -> Bool {
         var isAtStart = true
-        var at = 0
+        var offset = 0
         // The CRs of the line's end move nothing.
         var textEnd = bytes.count
         while textEnd > 0, bytes[textEnd - 1] == Byte.carriageReturn {
             textEnd -= 1
         }
-        while at < bytes.count {
-            let end = PlainText.end(in: bytes, from: at)
-            if end > at {
-                out.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[at..<end]))
-                at = end
+        while offset < bytes.count {
+            let end = PlainText.end(in: bytes, from: offset)
+            if end > offset {
+                out.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[offset..<end]))
+                offset = end
                 isAtStart = false
                 continue
             }
-            let byte = bytes[at]
+            let byte = bytes[offset]
             switch byte {
             case Byte.escape:
-                guard case .sequence(let sequence) = ControlSequence.parse(bytes, at: at) else {
+                guard case .sequence(let sequence) = ControlSequence.parse(bytes, at: offset) else {
                     EscapedText.append(byte: byte, to: &out)
                     isAtStart = false
                     break
                 }
-                let text = UnsafeRawBufferPointer(rebasing: bytes[at..<sequence.end])
+                let text = UnsafeRawBufferPointer(rebasing: bytes[offset..<sequence.end])
                 guard copies(sequence.effect, isAtStart: isAtStart) else {
                     return false
                 }
                 if color, sequence.effect == .style, isColor(text) {
                     out.append(contentsOf: text)
                 }
-                at = sequence.end
+                offset = sequence.end
                 continue
             case Byte.carriageReturn:
-                guard isAtStart || at >= textEnd else {
+                guard isAtStart || offset >= textEnd else {
                     return false
                 }
             case Byte.backspace:
@@ -146,7 +146,7 @@ public enum DisplayedLine {
                 out.append(byte)
                 isAtStart = false
             }
-            at += 1
+            offset += 1
         }
         return true
     }

@@ -24,28 +24,28 @@ public enum KernelStamp {
         {
             return .none
         }
-        var at = start
-        if bytes[at] == UInt8(ascii: "<") {
-            let digits = digits(bytes, from: at + 1, most: 3)
-            guard digits > 0 || at + 1 >= bytes.count else {
+        var offset = start
+        if bytes[offset] == UInt8(ascii: "<") {
+            let digits = digits(bytes, from: offset + 1, most: 3)
+            guard digits > 0 || offset + 1 >= bytes.count else {
                 return .none
             }
-            at += 1 + digits
-            guard at < bytes.count else {
+            offset += 1 + digits
+            guard offset < bytes.count else {
                 return .incomplete
             }
-            guard bytes[at] == UInt8(ascii: ">") else {
+            guard bytes[offset] == UInt8(ascii: ">") else {
                 return .none
             }
-            at += 1
+            offset += 1
         }
-        guard at < bytes.count else {
+        guard offset < bytes.count else {
             return .incomplete
         }
-        guard bytes[at] == UInt8(ascii: "[") else {
+        guard bytes[offset] == UInt8(ascii: "[") else {
             return .none
         }
-        return matchBracket(bytes, at: at)
+        return matchBracket(bytes, at: offset)
     }
 
     /// More bytes than a stamp has, with `<N>` and the blank after it.
@@ -54,50 +54,51 @@ public enum KernelStamp {
     /// Where the first stamp in `bytes` begins.
     public static func first(in bytes: UnsafeRawBufferPointer) -> Int? {
         var start = 0
-        while start < bytes.count, let at = bytes.firstOffset(of: UInt8(ascii: "["), from: start) {
-            if case .stamp = match(bytes, at: at) {
-                return at
+        while start < bytes.count, let offset = bytes.firstOffset(of: UInt8(ascii: "["), from: start) {
+            if case .stamp = match(bytes, at: offset) {
+                return offset
             }
-            start = at + 1
+            start = offset + 1
         }
         return nil
     }
 
     private static func matchBracket(_ bytes: UnsafeRawBufferPointer, at bracket: Int) -> Match {
-        var at = bracket + 1
-        while at < bytes.count, at - bracket <= 5, bytes[at] == UInt8(ascii: " ") {
-            at += 1
+        var offset = bracket + 1
+        while offset < bytes.count, offset - bracket <= 5, bytes[offset] == UInt8(ascii: " ") {
+            offset += 1
         }
-        at += digits(bytes, from: at, most: 10)
-        guard at < bytes.count else {
+        offset += digits(bytes, from: offset, most: 10)
+        guard offset < bytes.count else {
             return .incomplete
         }
-        let columns = at - bracket - 1
-        guard columns >= 4, bytes[at] == UInt8(ascii: "."), at > bracket + 1,
-            bytes[at - 1] != UInt8(ascii: " ")
+        let columns = offset - bracket - 1
+        guard columns >= 4, bytes[offset] == UInt8(ascii: "."), offset > bracket + 1,
+            bytes[offset - 1] != UInt8(ascii: " ")
         else {
             return .none
         }
-        let fraction = digits(bytes, from: at + 1, most: 7)
-        at += 1 + fraction
-        guard at < bytes.count else {
+        let fraction = digits(bytes, from: offset + 1, most: 7)
+        offset += 1 + fraction
+        guard offset < bytes.count else {
             return .incomplete
         }
-        guard fraction == 6 && columns >= 5 || fraction == 7, bytes[at] == UInt8(ascii: "]") else {
+        guard fraction == 6 && columns >= 5 || fraction == 7, bytes[offset] == UInt8(ascii: "]") else {
             return .none
         }
-        guard at + 1 < bytes.count else {
+        let end = offset + 1
+        guard end < bytes.count else {
             return .incomplete
         }
-        return bytes[at + 1] == UInt8(ascii: " ") || bytes[at + 1] == UInt8(ascii: "[") ? .stamp(end: at + 1) : .none
+        return bytes[end] == UInt8(ascii: " ") || bytes[end] == UInt8(ascii: "[") ? .stamp(end: end) : .none
     }
 
     private static func digits(_ bytes: UnsafeRawBufferPointer, from start: Int, most: Int) -> Int {
-        var at = start
-        while at < bytes.count, at - start < most, isDigit(bytes[at]) {
-            at += 1
+        var offset = start
+        while offset < bytes.count, offset - start < most, isDigit(bytes[offset]) {
+            offset += 1
         }
-        return at - start
+        return offset - start
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool {

@@ -50,14 +50,14 @@ public struct PlainLines {
         guard let base = text.baseAddress else {
             return .max
         }
-        var at = start
-        while at < text.count, let hit = memchr(base + at, Int32(UInt8(ascii: "[")), text.count - at) {
+        var next = start
+        while next < text.count, let hit = memchr(base + next, Int32(UInt8(ascii: "[")), text.count - next) {
             let offset = UnsafeRawPointer(hit) - base
             // Most stamps begin a line.
             if text[max(offset - 1, 0)] != Byte.feed, KernelStamp.match(text, at: offset) != .none {
                 return offset
             }
-            at = offset + 1
+            next = offset + 1
         }
         return .max
     }

@@ -61,19 +61,19 @@ struct RowPainter {
     static func work(for count: Int) -> Int { leastWork + count * workPerByte }
 
     mutating func paint(_ bytes: UnsafeRawBufferPointer) {
-        var at = 0
-        while at < bytes.count {
-            let byte = bytes[at]
+        var offset = 0
+        while offset < bytes.count {
+            let byte = bytes[offset]
             switch byte {
             case Byte.escape:
-                if case .sequence(let sequence) = ControlSequence.parse(bytes, at: at) {
-                    apply(sequence.effect, UnsafeRawBufferPointer(rebasing: bytes[at..<sequence.end]))
-                    at = sequence.end
+                if case .sequence(let sequence) = ControlSequence.parse(bytes, at: offset) {
+                    apply(sequence.effect, UnsafeRawBufferPointer(rebasing: bytes[offset..<sequence.end]))
+                    offset = sequence.end
                     continue
                 }
                 putEscape(byte)
             case Byte.carriageReturn:
-                if isWrap(bytes, at: at) {
+                if isWrap(bytes, at: offset) {
                     cells.removeLast()
                     column -= 1
                 } else {
@@ -94,12 +94,12 @@ struct RowPainter {
                     putEscape(byte)
                 }
             default:
-                let length = UTF8Shape.characterLength(in: bytes, at: at)
-                put(UnsafeRawBufferPointer(rebasing: bytes[at..<at + length]))
-                at += length
+                let length = UTF8Shape.characterLength(in: bytes, at: offset)
+                put(UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length]))
+                offset += length
                 continue
             }
-            at += 1
+            offset += 1
         }
     }
 

@@ -8,7 +8,7 @@
 /// The bytes may be added to between two scans: the result does not depend on where they were divided.
 struct RowScanner: Sendable {
     /// The offset up to which the bytes were scanned.
-    private var at = 0
+    private var offset = 0
     private var cursor = CursorRow()
     /// Where the cursor left the row; the line ends there if anything visible follows and the cursor does not return.
     private var departure: Int?
@@ -42,15 +42,15 @@ struct RowScanner: Sendable {
     /// The offset after the line's last byte; nil when the line may continue after `bytes`, which begin at its first
     /// byte and may have more than one line.
     mutating func end(in bytes: UnsafeRawBufferPointer) -> Int? {
-        while at < bytes.count {
-            switch bytes[at] {
+        while offset < bytes.count {
+            switch bytes[offset] {
             case Byte.feed:
-                return openDeparture ?? at + 1
+                return openDeparture ?? offset + 1
             case Byte.escape:
-                switch ControlSequence.parse(bytes, at: at) {
+                switch ControlSequence.parse(bytes, at: offset) {
                 case .sequence(let sequence):
                     follow(sequence.effect)
-                    at = sequence.end
+                    offset = sequence.end
                     continue
                 case .incomplete:
                     return nil
@@ -59,11 +59,11 @@ struct RowScanner: Sendable {
                 }
             case Byte.carriageReturn:
                 isReturned = isReturned || cursor.hasText && !cursor.isAway
-                at += 1
+                offset += 1
                 continue
             case Byte.verticalTab, Byte.formFeed:
                 follow(.leavesRow)
-                at += 1
+                offset += 1
                 continue
             case UInt8(ascii: "["), UInt8(ascii: "<"):
                 switch stamp(in: bytes) {
@@ -71,60 +71,60 @@ struct RowScanner: Sendable {
                     return nil
                 case .stamp(let end):
                     if cursor.hasText {
-                        return departure ?? at
+                        return departure ?? offset
                     }
                     cursor.paint()
-                    at = end
+                    offset = end
                     continue
                 case .none:
                     break
                 }
             case Byte.tab, UInt8(ascii: " "), Byte.backspace, Byte.delete:
-                at += 1
+                offset += 1
                 continue
             case let byte where Byte.isIgnored(byte):
                 sets.shift(byte)
-                at += 1
+                offset += 1
                 continue
             default:
                 break
             }
             var stop = bytes.count
             if let departure {
-                guard cursor.mayReturn, at - departure < Self.longestAbsence else {
+                guard cursor.mayReturn, offset - departure < Self.longestAbsence else {
                     return departure
                 }
                 hasPaintedElsewhere = true
                 stop = min(stop, departure + Self.longestAbsence)
             } else if isReturned {
                 isReturned = false
-                repaint = at
+                repaint = offset
             }
             cursor.paint()
-            at = Self.endOfText(in: bytes, from: at + 1, to: stop)
+            offset = Self.endOfText(in: bytes, from: offset + 1, to: stop)
         }
         return nil
     }
 
     /// The end of a run of bytes of visible characters and blanks.
     private static func endOfText(in bytes: UnsafeRawBufferPointer, from start: Int, to stop: Int) -> Int {
-        var at = start
-        while at < stop {
-            switch bytes[at] {
-            case 0..<0x20, UInt8(ascii: "["), UInt8(ascii: "<"), Byte.delete: return at
-            default: at += 1
+        var offset = start
+        while offset < stop {
+            switch bytes[offset] {
+            case 0..<0x20, UInt8(ascii: "["), UInt8(ascii: "<"), Byte.delete: return offset
+            default: offset += 1
             }
         }
-        return at
+        return offset
     }
 
     /// A stamp at the present offset, unless a logger's prefix precedes it.
     private func stamp(in bytes: UnsafeRawBufferPointer) -> KernelStamp.Match {
-        let match = KernelStamp.match(bytes, at: at)
+        let match = KernelStamp.match(bytes, at: offset)
         guard match != .none, cursor.hasText, departure == nil else {
             return match
         }
-        return LoggerPrefix(UnsafeRawBufferPointer(rebasing: bytes[..<at])) == nil ? match : .none
+        return LoggerPrefix(UnsafeRawBufferPointer(rebasing: bytes[..<offset])) == nil ? match : .none
     }
 
     private mutating func follow(_ effect: ControlSequence.Effect) {
@@ -132,7 +132,7 @@ struct RowScanner: Sendable {
         if !cursor.isAway {
             departure = nil
         } else if departure == nil {
-            (departure, departureSets) = (at, sets)
+            (departure, departureSets) = (offset, sets)
         }
         sets.follow(effect)
         hasPaintedElsewhere = hasPaintedElsewhere && cursor.isAway

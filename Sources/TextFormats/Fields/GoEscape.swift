@@ -27,24 +27,24 @@ public enum GoEscape {
     /// Writes the decoded text, which is not longer than `text`, at `pointer`, and advances that.
     private static func decode(_ text: UnsafeRawBufferPointer, to pointer: inout UnsafeMutablePointer<UInt8>) {
         let backslash = UInt8(ascii: "\\")
-        var at = 0
-        while let escape = text.firstOffset(of: backslash, from: at) {
-            pointer.write(UnsafeRawBufferPointer(rebasing: text[at..<escape]))
-            at = escape + 1
-            if at < text.count, let byte = simple(text[at]) {
+        var offset = 0
+        while let escape = text.firstOffset(of: backslash, from: offset) {
+            pointer.write(UnsafeRawBufferPointer(rebasing: text[offset..<escape]))
+            offset = escape + 1
+            if offset < text.count, let byte = simple(text[offset]) {
                 pointer.write(byte)
-                at += 1
-            } else if let (byte, count) = numeric(text, from: at) {
+                offset += 1
+            } else if let (byte, count) = numeric(text, from: offset) {
                 pointer.write(byte)
-                at += count
-            } else if at < text.count, let (scalar, count) = scalar(text, from: at) {
+                offset += count
+            } else if offset < text.count, let (scalar, count) = scalar(text, from: offset) {
                 UTF8.encode(scalar)?.forEach { pointer.write($0) }
-                at += count
+                offset += count
             } else {
                 pointer.write(backslash)
             }
         }
-        pointer.write(UnsafeRawBufferPointer(rebasing: text[at...]))
+        pointer.write(UnsafeRawBufferPointer(rebasing: text[offset...]))
     }
 
     private static func simple(_ letter: UInt8) -> UInt8? {
@@ -62,18 +62,18 @@ public enum GoEscape {
     }
 
     /// `xNN` or three octal digits: the byte, and how many bytes of text they are.
-    private static func numeric(_ text: UnsafeRawBufferPointer, from at: Int) -> (UInt8, count: Int)? {
-        guard at + 3 <= text.count else {
+    private static func numeric(_ text: UnsafeRawBufferPointer, from offset: Int) -> (UInt8, count: Int)? {
+        guard offset + 3 <= text.count else {
             return nil
         }
-        if text[at] == UInt8(ascii: "x") {
-            guard let high = text[at + 1].hexadecimalValue, let low = text[at + 2].hexadecimalValue else {
+        if text[offset] == UInt8(ascii: "x") {
+            guard let high = text[offset + 1].hexadecimalValue, let low = text[offset + 2].hexadecimalValue else {
                 return nil
             }
             return (high << 4 | low, 3)
         }
         var value = 0
-        for digit in text[at..<at + 3] {
+        for digit in text[offset..<offset + 3] {
             guard digit & 0xf8 == UInt8(ascii: "0") else {
                 return nil
             }
@@ -83,13 +83,14 @@ public enum GoEscape {
     }
 
     /// `uNNNN`, two of them that are a surrogate pair, or `UNNNNNNNN`.
-    private static func scalar(_ text: UnsafeRawBufferPointer, from at: Int) -> (Unicode.Scalar, count: Int)? {
-        let digits = text[at] == UInt8(ascii: "u") ? 4 : text[at] == UInt8(ascii: "U") ? 8 : 0
-        guard digits > 0, let value = number(text, from: at + 1, digits) else {
+    private static func scalar(_ text: UnsafeRawBufferPointer, from offset: Int) -> (Unicode.Scalar, count: Int)? {
+        let digits = text[offset] == UInt8(ascii: "u") ? 4 : text[offset] == UInt8(ascii: "U") ? 8 : 0
+        guard digits > 0, let value = number(text, from: offset + 1, digits) else {
             return nil
         }
-        if (0xd800..<0xdc00).contains(value), digits == 4, at + 6 < text.count, text[at + 5] == UInt8(ascii: "\\"),
-            text[at + 6] == UInt8(ascii: "u"), let low = number(text, from: at + 7, 4),
+        if (0xd800..<0xdc00).contains(value), digits == 4, offset + 6 < text.count,
+            text[offset + 5] == UInt8(ascii: "\\"), text[offset + 6] == UInt8(ascii: "u"),
+            let low = number(text, from: offset + 7, 4),
             (0xdc00..<0xe000).contains(low),
             let pair = Unicode.Scalar(0x10000 + (value - 0xd800) << 10 + (low - 0xdc00))
         {
@@ -98,12 +99,12 @@ public enum GoEscape {
         return (Unicode.Scalar(value) ?? "\u{fffd}", 1 + digits)
     }
 
-    private static func number(_ text: UnsafeRawBufferPointer, from at: Int, _ digits: Int) -> UInt32? {
-        guard at + digits <= text.count else {
+    private static func number(_ text: UnsafeRawBufferPointer, from offset: Int, _ digits: Int) -> UInt32? {
+        guard offset + digits <= text.count else {
             return nil
         }
         var value: UInt32 = 0
-        for digit in text[at..<at + digits] {
+        for digit in text[offset..<offset + digits] {
             guard let digit = digit.hexadecimalValue else {
                 return nil
             }

@@ -34,12 +34,12 @@ public struct JSONFieldParser {
         guard parser.scanner.current == UInt8(ascii: "{") else {
             return nil
         }
-        var safe = parser.scanner.at
+        var safe = parser.scanner.offset
         guard parser.members(after: 0..<0, depth: 0, &safe, into: &record) else {
             record.mark(.malformedJSON, unparsed: line[safe...])
             return line.count
         }
-        return parser.scanner.at
+        return parser.scanner.offset
     }
 
     /// The members of the object here; `prefix` is the range of the names before them in the buffer. `safe` follows the
@@ -50,14 +50,14 @@ public struct JSONFieldParser {
         _ safe: inout Int,
         into record: inout RecordBuffer
     ) -> Bool {
-        scanner.at += 1
+        scanner.offset += 1
         scanner.skipSpace()
         if scanner.take(UInt8(ascii: "}")) {
             return true
         }
         repeat {
             scanner.skipSpace()
-            let start = scanner.at
+            let start = scanner.offset
             guard let isPlain = scanner.skipString() else {
                 return false
             }
@@ -68,7 +68,7 @@ public struct JSONFieldParser {
             }
             scanner.skipSpace()
             if !prefix.isEmpty {
-                guard names.add(prefix.count + 1, at: scanner.at) else {
+                guard names.add(prefix.count + 1, at: scanner.offset) else {
                     return false
                 }
                 let whole = Array(record[prefix]) + [separator ?? UInt8(ascii: ".")]
@@ -77,7 +77,7 @@ public struct JSONFieldParser {
             guard member(name, depth: depth, &safe, into: &record) else {
                 return false
             }
-            safe = scanner.at
+            safe = scanner.offset
             scanner.skipSpace()
         } while scanner.take(UInt8(ascii: ","))
         return scanner.take(UInt8(ascii: "}"))
@@ -89,10 +89,10 @@ public struct JSONFieldParser {
         _ safe: inout Int,
         into record: inout RecordBuffer
     ) -> Bool {
-        let start = scanner.at
+        let start = scanner.offset
         if separator != nil, scanner.current == UInt8(ascii: "{"), depth < JSONScanner.maximumDepth {
             var probe = scanner
-            probe.at += 1
+            probe.offset += 1
             probe.skipSpace()
             if probe.current != UInt8(ascii: "}"), !names.areTooLong {
                 let (before, count, end) = (scanner, record.fields.count, safe)
@@ -113,7 +113,7 @@ public struct JSONFieldParser {
             let value = text(start, isPlain, into: &record)
             record.fields.append(RecordBuffer.Field(name: name, value: value, form: isPlain ? .plain : .text))
         case .object?, .array?, .word?:
-            let value = base + start..<base + scanner.at
+            let value = base + start..<base + scanner.offset
             record.fields.append(RecordBuffer.Field(name: name, value: value, form: .literal))
         }
         return true
@@ -121,7 +121,7 @@ public struct JSONFieldParser {
 
     /// The contents of the string that begins at `start` and ends here.
     private func text(_ start: Int, _ isPlain: Bool, into record: inout RecordBuffer) -> Range<Int> {
-        let contents = start + 1..<scanner.at - 1
+        let contents = start + 1..<scanner.offset - 1
         guard !isPlain, scanner.bytes[contents].contains(UInt8(ascii: "\\")) else {
             return base + contents.lowerBound..<base + contents.upperBound
         }

@@ -18,7 +18,7 @@ public struct LogfmtParser {
     private let line: UnsafeRawBufferPointer
     /// Where the line's bytes are in the record's buffer.
     private let base: Int
-    private var at: Int
+    private var offset: Int
     private var isMarked = false
     /// The number of fields when the first quote without an end was found: the later ones may be from inside of it.
     private var trustedCount: Int?
@@ -33,47 +33,49 @@ public struct LogfmtParser {
         into record: inout RecordBuffer,
         stopKey: StaticString? = nil
     ) -> Int {
-        var parser = LogfmtParser(line: line, base: base, at: start)
+        var parser = LogfmtParser(line: line, base: base, offset: start)
         parser.parse(into: &record, stopKey)
         if let first = parser.trustedCount {
             record.distrust(from: first)
         }
-        return parser.at
+        return parser.offset
     }
 
     private mutating func parse(into record: inout RecordBuffer, _ stopKey: StaticString?) {
         var hasStopKey = false
         while true {
-            while at < line.count, line[at] <= 0x20 {
-                at += 1
+            while offset < line.count, line[offset] <= 0x20 {
+                offset += 1
             }
-            guard at < line.count else {
+            guard offset < line.count else {
                 return
             }
-            let start = at
-            while at < line.count, line[at] > 0x20, line[at] != UInt8(ascii: "="), line[at] != UInt8(ascii: "\"") {
-                at += 1
+            let start = offset
+            while offset < line.count, line[offset] > 0x20, line[offset] != UInt8(ascii: "="),
+                line[offset] != UInt8(ascii: "\"")
+            {
+                offset += 1
             }
-            let name = start..<at
-            guard at > start, at == line.count || line[at] != UInt8(ascii: "\"") else {
-                at = start
+            let name = start..<offset
+            guard offset > start, offset == line.count || line[offset] != UInt8(ascii: "\"") else {
+                offset = start
                 skipJunk(into: &record)
                 continue
             }
-            guard at < line.count, line[at] == UInt8(ascii: "=") else {
+            guard offset < line.count, line[offset] == UInt8(ascii: "=") else {
                 let value = record.store("true".utf8)
                 record.fields.append(RecordBuffer.Field(name: shifted(name), value: value, form: .literal))
                 continue
             }
             if let stopKey, isWord(name, stopKey) {
                 if hasStopKey {
-                    at = start
+                    offset = start
                     return
                 }
                 hasStopKey = true
             }
-            at += 1
-            if at < line.count, line[at] == UInt8(ascii: "\"") {
+            offset += 1
+            if offset < line.count, line[offset] == UInt8(ascii: "\"") {
                 quoted(name, into: &record)
             } else {
                 bare(name, into: &record)
@@ -93,9 +95,9 @@ public struct LogfmtParser {
     // MARK: - Values
 
     private mutating func bare(_ name: Range<Int>, into record: inout RecordBuffer) {
-        let start = at
-        at = Self.wordEnd(line, from: at)
-        let value = start..<at
+        let start = offset
+        offset = Self.wordEnd(line, from: offset)
+        let value = start..<offset
         let form: RecordBuffer.Form = Self.isLiteral(line, value) ? .literal : .text
         record.fields.append(RecordBuffer.Field(name: shifted(name), value: shifted(value), form: form))
     }
@@ -103,19 +105,19 @@ public struct LogfmtParser {
     /// The end of the run of bytes above 0x20 that begins at `start`, eight bytes at a time.
     private static func wordEnd(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         let ones: UInt64 = 0x0101_0101_0101_0101
-        var at = start
-        while at + 8 <= bytes.count {
-            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+        var offset = start
+        while offset + 8 <= bytes.count {
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
             let stops = (word &- 0x21 &* ones) & ~word & (0x80 &* ones)
             if stops != 0 {
-                return at + stops.trailingZeroBitCount / 8
+                return offset + stops.trailingZeroBitCount / 8
             }
-            at += 8
+            offset += 8
         }
-        while at < bytes.count, bytes[at] > 0x20 {
-            at += 1
+        while offset < bytes.count, bytes[offset] > 0x20 {
+            offset += 1
         }
-        return at
+        return offset
     }
 
     /// Whether a bare value is an integer whose text is also JSON, or a truth value.
@@ -133,9 +135,9 @@ public struct LogfmtParser {
         return digits.allSatisfy { line[$0] &- UInt8(ascii: "0") <= 9 }
     }
 
-    /// A quoted value; `at` is its quote.
+    /// A quoted value; `offset` is its quote.
     private mutating func quoted(_ name: Range<Int>, into record: inout RecordBuffer) {
-        let start = at + 1
+        let start = offset + 1
         var end = PlainText.end(in: line, from: start, orAt: UInt8(ascii: "\""))
         var isPlain = true
         while end < line.count, line[end] != UInt8(ascii: "\"") {
@@ -147,13 +149,13 @@ public struct LogfmtParser {
             )
         }
         end = min(end, line.count)
-        at = min(end + 1, line.count)
+        offset = min(end + 1, line.count)
         let isClosed = end < line.count
-        if !isClosed || (at < line.count && line[at] > 0x20 && line[end - 1] == UInt8(ascii: "=")) {
+        if !isClosed || (offset < line.count && line[offset] > 0x20 && line[end - 1] == UInt8(ascii: "=")) {
             // Without its own end the value extends to where the next key is, or to the end of the line.
             isPlain = false
             end = lostEnd(from: start) ?? line.count
-            at = end
+            offset = end
             mark(.openQuote, in: &record)
             trustedCount = trustedCount ?? record.fields.count
             record.hasOpenQuote = true
@@ -170,27 +172,27 @@ public struct LogfmtParser {
 
     /// Where a value whose closing quote is lost ends: before the first ` key=` after `start`.
     private func lostEnd(from start: Int) -> Int? {
-        var offset = start
-        while offset < line.count {
-            guard line[offset] == 0x20 else {
-                offset += 1
+        var end = start
+        while end < line.count {
+            guard line[end] == 0x20 else {
+                end += 1
                 continue
             }
-            if keyEnd(from: offset + 1) != nil {
-                return offset
+            if keyEnd(from: end + 1) != nil {
+                return end
             }
-            offset += 1
+            end += 1
         }
         return nil
     }
 
     /// The end of a key of letters, digits, `_`, `.` and `-` with `=` behind it.
     private func keyEnd(from start: Int) -> Int? {
-        var offset = start
-        while offset < line.count, Self.isKeyByte(line[offset]) {
-            offset += 1
+        var end = start
+        while end < line.count, Self.isKeyByte(line[end]) {
+            end += 1
         }
-        return offset > start && offset < line.count && line[offset] == UInt8(ascii: "=") ? offset : nil
+        return end > start && end < line.count && line[end] == UInt8(ascii: "=") ? end : nil
     }
 
     private static func isKeyByte(_ byte: UInt8) -> Bool {
@@ -206,10 +208,10 @@ public struct LogfmtParser {
 
     /// Skips to the next ` key=`, and keeps what is before it.
     private mutating func skipJunk(into record: inout RecordBuffer) {
-        let end = lostEnd(from: at) ?? line.count
+        let end = lostEnd(from: offset) ?? line.count
         mark(.noPair, in: &record)
-        record.append(ParseFault.unparsedName, line[at..<end])
-        at = end
+        record.append(ParseFault.unparsedName, line[offset..<end])
+        offset = end
     }
 
     private mutating func mark(_ fault: ParseFault, in record: inout RecordBuffer) {

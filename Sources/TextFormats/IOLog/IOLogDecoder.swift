@@ -35,14 +35,14 @@ public struct IOLogDecoder: Sendable {
 
     private mutating func takeItems(isAtEnd: Bool) -> [Item] {
         var items: [Item] = []
-        var at = 0
+        var offset = 0
         held.withUnsafeBytes { bytes in
-            while at < bytes.count, let (item, end) = Self.next(bytes, at: at, isAtEnd: isAtEnd) {
+            while offset < bytes.count, let (item, end) = Self.next(bytes, at: offset, isAtEnd: isAtEnd) {
                 items.append(item)
-                at = end
+                offset = end
             }
         }
-        held.removeFirst(at)
+        held.removeFirst(offset)
         return items
     }
 

@@ -13,7 +13,7 @@ public struct MessagePackScanner: Sendable {
     /// Bytes that belong to the last scalar.
     private var skipped = 0
     /// The number of bytes that were looked at.
-    private var at = 0
+    private var offset = 0
 
     /// A scanner at the beginning of a value.
     public init() {}
@@ -24,20 +24,20 @@ public struct MessagePackScanner: Sendable {
     /// Throws `Malformed`; also when the value has more members than `limit` bytes could have.
     public mutating func size(in bytes: ArraySlice<UInt8>, limit: Int) throws(Malformed) -> Int? {
         while true {
-            let count = min(skipped, bytes.count - at)
+            let count = min(skipped, bytes.count - offset)
             skipped -= count
-            at += count
+            offset += count
             guard skipped == 0 else {
                 return nil
             }
             if pending == 0 {
                 defer { self = MessagePackScanner() }
-                return at
+                return offset
             }
-            guard let head = try Self.head(bytes.dropFirst(at)) else {
+            guard let head = try Self.head(bytes.dropFirst(offset)) else {
                 return nil
             }
-            at += head.size
+            offset += head.size
             skipped = head.skip
             pending += head.values - 1
             guard pending <= limit, skipped <= limit else {

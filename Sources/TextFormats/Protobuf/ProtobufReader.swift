@@ -18,7 +18,7 @@ public struct ProtobufReader {
     }
 
     private let buffer: UnsafeRawBufferPointer
-    private var at = 0
+    private var offset = 0
 
     public init(_ buffer: UnsafeRawBufferPointer) {
         self.buffer = buffer
@@ -26,7 +26,7 @@ public struct ProtobufReader {
 
     /// The next field and its value; nil at the end.
     public mutating func next() throws(ProtobufError) -> (field: UInt64, value: Value)? {
-        guard at < buffer.count else {
+        guard offset < buffer.count else {
             return nil
         }
         let tag = try varint()
@@ -43,8 +43,8 @@ public struct ProtobufReader {
             return (field, .number(try fixed(4)))
         case .lengthDelimited:
             let length = try varint()
-            guard length <= UInt64(buffer.count - at) else {
-                throw ProtobufError(reason: "a field claims \(length) bytes, of \(buffer.count - at)")
+            guard length <= UInt64(buffer.count - offset) else {
+                throw ProtobufError(reason: "a field claims \(length) bytes, of \(buffer.count - offset)")
             }
             return (field, .bytes(take(Int(length))))
         case nil:
@@ -53,12 +53,12 @@ public struct ProtobufReader {
     }
 
     private mutating func take(_ count: Int) -> UnsafeRawBufferPointer {
-        defer { at += count }
-        return UnsafeRawBufferPointer(rebasing: buffer[at..<at + count])
+        defer { offset += count }
+        return UnsafeRawBufferPointer(rebasing: buffer[offset..<offset + count])
     }
 
     private mutating func fixed(_ count: Int) throws(ProtobufError) -> UInt64 {
-        guard buffer.count - at >= count else {
+        guard buffer.count - offset >= count else {
             throw ProtobufError(reason: "a field ends early")
         }
         return take(count).littleEndian
@@ -68,11 +68,11 @@ public struct ProtobufReader {
     private mutating func varint() throws(ProtobufError) -> UInt64 {
         var value: UInt64 = 0
         for shift in stride(from: 0, to: 70, by: 7) {
-            guard at < buffer.count else {
+            guard offset < buffer.count else {
                 throw ProtobufError(reason: "a number ends early")
             }
-            let byte = buffer[at]
-            at += 1
+            let byte = buffer[offset]
+            offset += 1
             value |= UInt64(byte & 0x7f) << UInt64(shift)
             if byte < 0x80 {
                 return value

@@ -72,10 +72,10 @@ extension ConsoleLine {
         }
         // `local0`.
         _ = line.takeDigits(1)
-        guard line.takePadding(to: at + 6), line.take(":") else {
+        guard line.takePadding(to: offset + 6), line.take(":") else {
             return nil
         }
-        let start = line.at
+        let start = line.offset
         guard let level = Self.namesOfLevels.first(where: { line.take($0.word) }), line.takePadding(to: start + 6),
             line.take(": ")
         else {
@@ -97,7 +97,7 @@ extension ConsoleLine {
 
     /// Skips spaces up to the column at `end`; false when something else is before it.
     private mutating func takePadding(to end: Int) -> Bool {
-        while at < end {
+        while offset < end {
             guard take(" ") else {
                 return false
             }
@@ -185,7 +185,8 @@ extension ConsoleLine {
                 line.advance()
             }
         }
-        guard line.at > at, current != UInt8(ascii: "-"), line.current == UInt8(ascii: " "), !isAtCapitalLevel else {
+        guard line.offset > offset, current != UInt8(ascii: "-"), line.current == UInt8(ascii: " "), !isAtCapitalLevel
+        else {
             return false
         }
         line.advance()

@@ -76,7 +76,7 @@ extension ConsoleLine {
                     line = month
                 }
             }
-            guard line.at > at else {
+            guard line.offset > offset else {
                 return false
             }
             _ = line.take(" ")
@@ -102,7 +102,7 @@ extension ConsoleLine {
             guard line.takeDigits(2) == 2, line.take("/"), line.takeDigits(4) == 4, line.take(" ") else {
                 return false
             }
-        case 1...2 where start.at > at && line.take(" "):
+        case 1...2 where start.offset > offset && line.take(" "):
             break
         default:
             line = start
@@ -183,10 +183,10 @@ extension ConsoleLine {
 
     /// Skips the blanks here; false when there are none.
     mutating func takeSpaces() -> Bool {
-        let start = at
+        let start = offset
         while current == UInt8(ascii: " ") || current == Byte.tab {
             advance()
         }
-        return at > start
+        return offset > start
     }
 }

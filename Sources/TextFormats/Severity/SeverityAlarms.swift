@@ -19,7 +19,7 @@ enum SeverityAlarms {
         }
         // A process has a number: it wrote to the kernel's log, or is what the kernel's message is about.
         let isProcess = program?.hasNumber ?? false
-        if line.at > message.at,
+        if line.offset > message.offset,
             let severity = (isProcess ? serviceStarts : starts).severity(atStartOf: line.rest)
         {
             return severity

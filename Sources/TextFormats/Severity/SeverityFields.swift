@@ -20,20 +20,20 @@ extension SeverityWords {
 
     /// The level in a member of the object that begins at `start`; in one of the objects inside, if it has none.
     private static func ofMember(in text: UnsafeRawBufferPointer, from start: Int) -> Severity? {
-        var (at, depth) = (start, 0)
+        var (offset, depth) = (start, 0)
         var nested: Severity?
-        while at < text.count {
-            let byte = text[at]
-            at += 1
+        while offset < text.count {
+            let byte = text[offset]
+            offset += 1
             switch byte {
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 depth += 1
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
                 depth -= 1
             case UInt8(ascii: "\""):
-                let name = at..<closingMark(in: text, from: at)
-                at = min(name.upperBound + 1, text.count)
-                var value = at
+                let name = offset..<closingMark(in: text, from: offset)
+                offset = min(name.upperBound + 1, text.count)
+                var value = offset
                 skipSpaces(in: text, &value)
                 guard value < text.count, text[value] == UInt8(ascii: ":") else {
                     continue
@@ -91,37 +91,38 @@ extension SeverityWords {
         }
     }
 
-    private static func skipSpaces(in text: UnsafeRawBufferPointer, _ at: inout Int) {
-        while at < text.count, text[at] == UInt8(ascii: " ") {
-            at += 1
+    private static func skipSpaces(in text: UnsafeRawBufferPointer, _ offset: inout Int) {
+        while offset < text.count, text[offset] == UInt8(ascii: " ") {
+            offset += 1
         }
     }
 
     /// The offset of the quotation mark that ends the text that begins at `start`, or the end.
     private static func closingMark(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
-        var at = start
-        while at < text.count, text[at] != UInt8(ascii: "\"") {
-            at += text[at] == UInt8(ascii: "\\") ? 2 : 1
+        var offset = start
+        while offset < text.count, text[offset] != UInt8(ascii: "\"") {
+            offset += text[offset] == UInt8(ascii: "\\") ? 2 : 1
         }
-        return min(at, text.count)
+        return min(offset, text.count)
     }
 
     // MARK: - logfmt
 
     private static func ofPair(in text: UnsafeRawBufferPointer) -> Severity? {
-        var at = 0
-        while let separator = text.firstOffset(of: UInt8(ascii: "="), from: at) {
-            at = separator + 1
+        var offset = 0
+        while let separator = text.firstOffset(of: UInt8(ascii: "="), from: offset) {
+            offset = separator + 1
             var name = separator
             while name > 0, separator - name <= longestLevelName, !separatesFields(text[name - 1]) {
                 name -= 1
             }
-            let isQuoted = at < text.count && text[at] == UInt8(ascii: "\"")
-            if isLevelName(text, name..<separator), let severity = ofValue(in: text, from: isQuoted ? at + 1 : at) {
+            let isQuoted = offset < text.count && text[offset] == UInt8(ascii: "\"")
+            let value = isQuoted ? offset + 1 : offset
+            if isLevelName(text, name..<separator), let severity = ofValue(in: text, from: value) {
                 return severity
             }
             if isQuoted {
-                at = closingMark(in: text, from: at + 1)
+                offset = closingMark(in: text, from: offset + 1)
             }
         }
         return nil

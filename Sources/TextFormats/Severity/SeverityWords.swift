@@ -10,7 +10,7 @@ enum SeverityWords {
         {
             return severity
         }
-        if line.at > message.at, let severity = ofWord(atStartOf: line.rest) ?? ofLetter(line) {
+        if line.offset > message.offset, let severity = ofWord(atStartOf: line.rest) ?? ofLetter(line) {
             return severity
         }
         return ofAngleTag(line, isBeforeTime: true) ?? ofTimed(line) ?? ofMarkedWord(line)
@@ -90,11 +90,11 @@ enum SeverityWords {
     /// A level in capitals behind blanks or marks, `*** ERROR: …`, `**ERROR** …`.
     static func ofMarkedWord(_ start: ConsoleLine) -> Severity? {
         var line = start
-        while let byte = line.current, isMark(byte), line.at - start.at < 8 {
+        while let byte = line.current, isMark(byte), line.offset - start.offset < 8 {
             line.advance()
         }
         let word = leadingWord(of: line.rest)
-        guard line.at > start.at, isCapital(word), word.count < line.rest.count else {
+        guard line.offset > start.offset, isCapital(word), word.count < line.rest.count else {
             return nil
         }
         return line.rest[word.count] == UInt8(ascii: "*")

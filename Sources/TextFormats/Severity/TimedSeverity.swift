@@ -53,7 +53,7 @@ extension SeverityWords {
         while let byte = line.current, ConsoleLine.isNameByte(byte) {
             line.advance()
         }
-        return line.at > start.at ? ofLevelTag(line) : nil
+        return line.offset > start.offset ? ofLevelTag(line) : nil
     }
 
     /// `[core:error]` and `[instance:main:ERROR:src/main.rs:1]`: a level between colons.
@@ -62,7 +62,8 @@ extension SeverityWords {
         guard line.take("[") else {
             return nil
         }
-        while let byte = line.current, byte != UInt8(ascii: "]"), line.at - start.at < ConsoleLine.longestField {
+        while let byte = line.current, byte != UInt8(ascii: "]"), line.offset - start.offset < ConsoleLine.longestField
+        {
             line.advance()
             guard byte == UInt8(ascii: ":") else {
                 continue
@@ -186,7 +187,7 @@ extension ConsoleLine {
                 break
             }
             var isMarked = false
-            while let byte = line.current, byte > 0x20, line.at - at < Self.longestField {
+            while let byte = line.current, byte > 0x20, line.offset - offset < Self.longestField {
                 isMarked =
                     isMarked || byte == UInt8(ascii: "@") || byte == UInt8(ascii: "=") || byte == UInt8(ascii: "|")
                 line.advance()
@@ -210,8 +211,8 @@ extension ConsoleLine {
     }
 
     private mutating func skip(to end: UInt8) {
-        let start = at
-        while let byte = current, at - start < Self.longestField {
+        let start = offset
+        while let byte = current, offset - start < Self.longestField {
             advance()
             if byte == end {
                 return

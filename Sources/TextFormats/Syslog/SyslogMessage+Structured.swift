@@ -10,17 +10,17 @@ extension SyslogMessage {
         guard bytes[start...].starts(with: "1 ".utf8) else {
             return nil
         }
-        var at = start + 2
+        var offset = start + 2
         var words: [[UInt8]?] = []
         for _ in 0..<5 {
-            guard let space = bytes[at...].firstIndex(of: UInt8(ascii: " ")), space > at else {
+            guard let space = bytes[offset...].firstIndex(of: UInt8(ascii: " ")), space > offset else {
                 return nil
             }
-            let isAbsent = bytes[at..<space].elementsEqual("-".utf8)
-            words.append(isAbsent ? nil : Array(bytes[at..<space]))
-            at = space + 1
+            let isAbsent = bytes[offset..<space].elementsEqual("-".utf8)
+            words.append(isAbsent ? nil : Array(bytes[offset..<space]))
+            offset = space + 1
         }
-        self.init(priority: priority, content: [], headerLength: at)
+        self.init(priority: priority, content: [], headerLength: offset)
         if let text = words[0] {
             guard let nanoseconds = text.withUnsafeBytes({ Timestamp.nanoseconds(rfc3339: $0) }) else {
                 return nil
@@ -28,7 +28,7 @@ extension SyslogMessage {
             time = nanoseconds
         }
         (hostname, tag, process, identifier) = (words[1], words[2], words[3], words[4])
-        guard let (elements, end) = Self.structuredData(bytes, from: at) else {
+        guard let (elements, end) = Self.structuredData(bytes, from: offset) else {
             return nil
         }
         data = elements
@@ -59,28 +59,28 @@ extension SyslogMessage {
             return ([], start + 1)
         }
         var elements: [Element] = []
-        var at = start
-        while at < bytes.count, bytes[at] == UInt8(ascii: "[") {
-            guard let idEnd = bytes[(at + 1)...].firstIndex(where: { " ]".utf8.contains($0) }), idEnd > at + 1,
-                idEnd - at <= identifierLimit
+        var offset = start
+        while offset < bytes.count, bytes[offset] == UInt8(ascii: "[") {
+            guard let idEnd = bytes[(offset + 1)...].firstIndex(where: { " ]".utf8.contains($0) }), idEnd > offset + 1,
+                idEnd - offset <= identifierLimit
             else {
                 return nil
             }
-            let identifier = Array(bytes[(at + 1)..<idEnd])
-            at = idEnd
-            while at < bytes.count, bytes[at] == UInt8(ascii: " ") {
-                guard let (name, value, end) = parameter(bytes, from: at + 1) else {
+            let identifier = Array(bytes[(offset + 1)..<idEnd])
+            offset = idEnd
+            while offset < bytes.count, bytes[offset] == UInt8(ascii: " ") {
+                guard let (name, value, end) = parameter(bytes, from: offset + 1) else {
                     return nil
                 }
                 elements.append(Element(identifier: identifier, name: name, value: value))
-                at = end
+                offset = end
             }
-            guard at < bytes.count, bytes[at] == UInt8(ascii: "]") else {
+            guard offset < bytes.count, bytes[offset] == UInt8(ascii: "]") else {
                 return nil
             }
-            at += 1
+            offset += 1
         }
-        return at > start ? (elements, at) : nil
+        return offset > start ? (elements, offset) : nil
     }
 
     /// Parses `NAME="VALUE"`, in which `"`, `\` and `]` are escaped with `\` (section 6.3.3).
@@ -94,17 +94,17 @@ extension SyslogMessage {
             return nil
         }
         var value: [UInt8] = []
-        var at = equals + 2
-        while at < bytes.count {
-            switch bytes[at] {
+        var offset = equals + 2
+        while offset < bytes.count {
+            switch bytes[offset] {
             case UInt8(ascii: "\""):
-                return (Array(bytes[start..<equals]), value, at + 1)
-            case UInt8(ascii: "\\") where at + 1 < bytes.count && "\"\\]".utf8.contains(bytes[at + 1]):
-                value.append(bytes[at + 1])
-                at += 2
+                return (Array(bytes[start..<equals]), value, offset + 1)
+            case UInt8(ascii: "\\") where offset + 1 < bytes.count && "\"\\]".utf8.contains(bytes[offset + 1]):
+                value.append(bytes[offset + 1])
+                offset += 2
             default:
-                value.append(bytes[at])
-                at += 1
+                value.append(bytes[offset])
+                offset += 1
             }
         }
         return nil

@@ -118,14 +118,14 @@ struct KataLines: Sendable {
     /// Whether the number of quotes without a backslash is odd.
     private static func hasOpenQuote(_ text: UnsafeRawBufferPointer) -> Bool {
         var isOpen = false
-        var at = 0
-        while let quote = text.firstOffset(of: UInt8(ascii: "\""), from: at) {
+        var offset = 0
+        while let quote = text.firstOffset(of: UInt8(ascii: "\""), from: offset) {
             var escapes = quote
             while escapes > 0, text[escapes - 1] == UInt8(ascii: "\\") {
                 escapes -= 1
             }
             isOpen = isOpen != (quote - escapes).isMultiple(of: 2)
-            at = quote + 1
+            offset = quote + 1
         }
         return isOpen
     }

@@ -103,7 +103,7 @@ struct KataParser {
         guard scanner.skipString() != nil else {
             return nil
         }
-        let contents = UnsafeRawBufferPointer(rebasing: text[start + 1..<scanner.at - 1])
+        let contents = UnsafeRawBufferPointer(rebasing: text[start + 1..<scanner.offset - 1])
         let decoded = GoEscape.decode(contents)
         guard let first = decoded.first(where: { $0 > 0x20 }), first == UInt8(ascii: "{") || first == UInt8(ascii: "\"")
         else {
@@ -113,15 +113,15 @@ struct KataParser {
         _ = decoded.withUnsafeBytes {
             parseForm($0, from: 0, at: range.lowerBound, quotes: quotes + 1, into: &record)
         }
-        return scanner.at
+        return scanner.offset
     }
 
     /// Whether a key and `=` begin here.
     private static func isLogfmt(_ text: UnsafeRawBufferPointer, from start: Int) -> Bool {
-        var at = start
-        while at < text.count, text[at] > 0x20, text[at] != UInt8(ascii: "="), text[at] != UInt8(ascii: "\"") {
-            at += 1
+        var end = start
+        while end < text.count, text[end] > 0x20, text[end] != UInt8(ascii: "="), text[end] != UInt8(ascii: "\"") {
+            end += 1
         }
-        return at > start && at < text.count && text[at] == UInt8(ascii: "=")
+        return end > start && end < text.count && text[end] == UInt8(ascii: "=")
     }
 }

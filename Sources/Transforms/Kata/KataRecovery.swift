@@ -40,16 +40,16 @@ enum KataRecovery {
             var scanner = JSONScanner(rest)
             _ = scanner.take(UInt8(ascii: ","))
             scanner.skipSpace()
-            let start = scanner.at
+            let start = scanner.offset
             guard scanner.skipString() != nil else {
                 return nil
             }
-            let name = Array(rest[start + 1..<scanner.at - 1])
+            let name = Array(rest[start + 1..<scanner.offset - 1])
             scanner.skipSpace()
             guard scanner.take(UInt8(ascii: ":")), scanner.take(UInt8(ascii: "\"")) else {
                 return nil
             }
-            return (name, GoEscape.decode(UnsafeRawBufferPointer(rebasing: rest[scanner.at...])))
+            return (name, GoEscape.decode(UnsafeRawBufferPointer(rebasing: rest[scanner.offset...])))
         }
         if let found {
             record.append(found.name, found.text)
