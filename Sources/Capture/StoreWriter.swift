@@ -200,7 +200,7 @@ final class StoreWriter: @unchecked Sendable {
             let start = scan[number]
             while scan[number] - start < Self.bytesPerTurn, let entry = ring.entry(at: scan[number]) {
                 scan[number] = entry.end
-                take(entry, ring: ring, number: number, at: now)
+                dispatch(entry, ring: ring, number: number, at: now)
                 pulse.step()
             }
             didWork = didWork || scan[number] > start
@@ -216,7 +216,7 @@ final class StoreWriter: @unchecked Sendable {
     /// Bytes taken from one ring in a turn, before their space is released and the other rings have their turn.
     static let bytesPerTurn: UInt64 = 256 << 10
 
-    private func take(_ entry: InflightRing.Entry, ring: InflightRing, number: Int, at now: Int64) {
+    private func dispatch(_ entry: InflightRing.Entry, ring: InflightRing, number: Int, at now: Int64) {
         switch entry.kind {
         case .data, .gap, .boot:
             if let sink = streams.sink(ring: number, slot: entry.slot) {

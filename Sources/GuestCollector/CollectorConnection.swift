@@ -126,7 +126,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
                 }
                 return
             }
-            take(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
+            receive(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
         }
     }
 
@@ -144,7 +144,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
         }
     }
 
-    private func take(_ bytes: UnsafeRawBufferPointer) {
+    private func receive(_ bytes: UnsafeRawBufferPointer) {
         hasReceived = true
         lastReceived = clock.monotonicMicroseconds()
         if let conversation {

@@ -76,7 +76,7 @@ final class UploadConversation: Conversation {
             }
             switch event {
             case .request(let head): try begin(head)
-            case .body(let bytes): try take(bytes)
+            case .body(let bytes): try receiveBody(bytes)
             case .end: finish()
             }
         }
@@ -103,7 +103,7 @@ final class UploadConversation: Conversation {
         parser = JournalExportParser()
     }
 
-    private func take(_ bytes: [UInt8]) throws(JournalExportFault) {
+    private func receiveBody(_ bytes: [UInt8]) throws(JournalExportFault) {
         bytes.withUnsafeBytes { parser.append($0) }
         var records: [StoredRecord] = []
         while let event = try parser.next() {

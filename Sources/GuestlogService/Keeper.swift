@@ -198,7 +198,7 @@ public final class Keeper {
         switch message {
         case KeeperClient.take: leaveToDaemon()
         case KeeperClient.held: arm()
-        default: take(message, descriptor)
+        default: handle(message, descriptor)
         }
         return true
     }
@@ -217,7 +217,7 @@ public final class Keeper {
         lease.watch()
     }
 
-    private func take(_ message: String, _ descriptor: consuming Descriptor?) {
+    private func handle(_ message: String, _ descriptor: consuming Descriptor?) {
         var words: [Substring: Substring] = [:]
         for line in message.split(separator: "\n") {
             let name = line.prefix { $0 != "=" }

@@ -41,7 +41,7 @@ struct PairCheck {
         do throws(SystemError) {
             index = try readIndex()
         } catch {
-            try Self.take(error, of: layout.index(base), lost: most, &faults)
+            try Self.note(error, of: layout.index(base), lost: most, &faults)
             return ([], faults)
         }
         let end = base + UInt64(index.textLength)
@@ -52,7 +52,7 @@ struct PairCheck {
         do throws(SystemError) {
             intact = try checkText(index.records, &faults)
         } catch {
-            try Self.take(error, of: log, lost: base..<max(end, most.upperBound), &faults)
+            try Self.note(error, of: log, lost: base..<max(end, most.upperBound), &faults)
         }
         let rest = end < most.upperBound ? end..<most.upperBound : nil
         if index.length < index.size, !isGrowing || index.isFollowed {
@@ -71,7 +71,7 @@ struct PairCheck {
         return (intact, faults)
     }
 
-    private static func take(
+    private static func note(
         _ error: SystemError,
         of path: String,
         lost: Range<UInt64>,

@@ -141,11 +141,11 @@ public final class EntrySource: @unchecked Sendable {
         guard let next = try peek() else {
             return nil
         }
-        take(next.stream)
+        consume(next.stream)
         return next
     }
 
-    /// The next entry, which stays next until it is taken.
+    /// The next entry, which stays next until it is consumed.
     func peek() throws -> (entry: LogEntry, stream: Int)? {
         if isDrained {
             guard isFollowing else {
@@ -166,8 +166,8 @@ public final class EntrySource: @unchecked Sendable {
     }
 
     /// Marks the next entry, of that stream, as processed.
-    func take(_ stream: Int) {
-        merger.take(stream)
+    func consume(_ stream: Int) {
+        merger.consume(stream)
         markProcessed(stream)
     }
 

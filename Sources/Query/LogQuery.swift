@@ -152,7 +152,7 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
                 isComplete = true
                 break
             }
-            entries.take(stream)
+            entries.consume(stream)
             if linesLeft == 0 {
                 endAfterTrailing(&out)
             }

@@ -99,7 +99,7 @@ struct StreamMerger {
     }
 
     /// Marks the next entry as processed.
-    mutating func take(_ input: Int) {
+    mutating func consume(_ input: Int) {
         inputs[input].head = nil
     }
 

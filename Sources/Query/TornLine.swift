@@ -50,15 +50,15 @@ struct TornLine: ~Copyable {
             guard let cut = cutter.firstLine(of: buffer.bytes, limit: limit) else {
                 return nil
             }
-            var line = take(cut.end, painted: cut.painted, endsRow: cut.endsRow)
+            var line = removeLine(cut.end, painted: cut.painted, endsRow: cut.endsRow)
             line.carriedSets = cut.carriedSets
             return line
         }
         let window = UnsafeRawBufferPointer(rebasing: buffer.bytes.prefix(limit + 1))
         if let feed = Lines.firstFeed(in: window) {
-            return take(feed + 1, painted: 0, endsRow: true)
+            return removeLine(feed + 1, painted: 0, endsRow: true)
         }
-        return buffer.count > limit ? take(limit, painted: 0, endsRow: false) : nil
+        return buffer.count > limit ? removeLine(limit, painted: 0, endsRow: false) : nil
     }
 
     /// All that is left, as a line. Its bytes are valid until the next change.
@@ -70,10 +70,10 @@ struct TornLine: ~Copyable {
     private mutating func takeUnfinished(_ count: Int) -> Line {
         let painted = min(painted, count)
         cutter = GrowingLineCutter()
-        return take(count, painted: painted, endsRow: false)
+        return removeLine(count, painted: painted, endsRow: false)
     }
 
-    private mutating func take(_ count: Int, painted: Int, endsRow: Bool) -> Line {
+    private mutating func removeLine(_ count: Int, painted: Int, endsRow: Bool) -> Line {
         var line = line(to: count, painted: painted)
         line.isCut = endsRow
         buffer.removeFirst(count)

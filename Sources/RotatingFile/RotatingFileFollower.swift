@@ -129,7 +129,7 @@ public final class RotatingFileFollower {
                 continue
             }
             if let file {
-                if offset == 0, try takeUnreadCopy(of: file) {
+                if offset == 0, try continueInUnreadCopy(of: file) {
                     continue
                 }
                 guard let count = try read(file, into: buffer) else {
@@ -273,7 +273,7 @@ public final class RotatingFileFollower {
 
     /// The current file has no bytes, or had some that were copied and truncated before any was read: then a file has come
     /// since it was begun, and reading continues there. Returns whether it does.
-    private func takeUnreadCopy(of file: FollowedFile) throws(SystemError) -> Bool {
+    private func continueInUnreadCopy(of file: FollowedFile) throws(SystemError) -> Bool {
         guard file.id.isFile(live) else {
             return false
         }
@@ -283,12 +283,12 @@ public final class RotatingFileFollower {
         else {
             return false
         }
-        take(copy, of: file, in: scan, at: 0, after: [])
+        continueInCopy(copy, of: file, in: scan, at: 0, after: [])
         return true
     }
 
     /// Continues in a copy of the current file, which is read anew after it, and after newer copies.
-    private func take(
+    private func continueInCopy(
         _ copy: FollowedFile,
         of file: FollowedFile,
         in scan: LogFolderScan,
@@ -308,7 +308,7 @@ public final class RotatingFileFollower {
         let scan = try scan()
         let copy = try copy(in: scan, at: offset, recent.check, besides: noCopies.union([file.id]))
         if let copy {
-            take(copy, of: file, in: scan, at: offset, after: recent.bytes)
+            continueInCopy(copy, of: file, in: scan, at: offset, after: recent.bytes)
         } else {
             known = Set(scan.entries.map(\.id))
             gaps.append(FollowGap(.truncated, bytes: nil))

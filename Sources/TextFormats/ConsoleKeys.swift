@@ -40,7 +40,7 @@ public struct ConsoleKeys: Sendable {
     public var isUndecided: Bool { state == .escaped }
 
     /// The events of `bytes`. Nothing follows `leave`.
-    public mutating func take(_ bytes: some Sequence<UInt8>) -> [Event] {
+    public mutating func decode(_ bytes: some Sequence<UInt8>) -> [Event] {
         var events: [Event] = []
         var input: [UInt8] = []
         func flush() {

@@ -63,7 +63,7 @@ public struct TerminalEscaper: Sendable {
                     continue
                 }
             }
-            take(bytes[offset], into: &out)
+            append(bytes[offset], into: &out)
             offset += 1
         }
     }
@@ -98,7 +98,7 @@ public struct TerminalEscaper: Sendable {
 
     // MARK: One byte
 
-    private mutating func take(_ byte: UInt8, into out: inout [UInt8]) {
+    private mutating func append(_ byte: UInt8, into out: inout [UInt8]) {
         if !held.isEmpty {
             if held[0] == Byte.escape ? extendSequence(byte, into: &out) : extendCharacter(byte, into: &out) {
                 return

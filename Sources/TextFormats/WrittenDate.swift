@@ -45,7 +45,7 @@ struct WrittenDate {
     init?(_ word: String) {
         let parts = word.split(separator: " ")
         for part in parts {
-            guard takeName(String(part)) || takeNumber(part) || takeStamp(String(part)) else {
+            guard parseName(String(part)) || parseNumber(part) || parseStamp(String(part)) else {
                 return nil
             }
         }
@@ -86,8 +86,8 @@ struct WrittenDate {
         return true
     }
 
-    /// Takes a part made of letters.
-    private mutating func takeName(_ part: String) -> Bool {
+    /// Parses a part made of letters.
+    private mutating func parseName(_ part: String) -> Bool {
         if let weekday = Self.index(of: part.hasSuffix(",") ? String(part.dropLast()) : part, in: Self.weekdays) {
             return set(\.weekday, weekday)
         }
@@ -113,8 +113,8 @@ struct WrittenDate {
         return set(\.zone, .abbreviation(part))
     }
 
-    /// Takes the day of the month, or the year behind a month's name.
-    private mutating func takeNumber(_ part: Substring) -> Bool {
+    /// Parses the day of the month, or the year behind a month's name.
+    private mutating func parseNumber(_ part: Substring) -> Bool {
         guard part.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(part) else {
             return false
         }
@@ -125,23 +125,24 @@ struct WrittenDate {
         }
     }
 
-    /// Takes a date, a time of day, an offset, or those in one word.
-    private mutating func takeStamp(_ part: String) -> Bool {
+    /// Parses a date, a time of day, an offset, or those in one word.
+    private mutating func parseStamp(_ part: String) -> Bool {
         var scanner = WordScanner(part)
-        if takeDateOfWebServer(&scanner) {
-            return scanner.isAtEnd || scanner.take(":") && takeTimeOfDay(&scanner, allowsHour: false) && scanner.isAtEnd
+        if parseWebServerDate(&scanner) {
+            return scanner.isAtEnd
+                || scanner.take(":") && parseTimeOfDay(&scanner, allowsHour: false) && scanner.isAtEnd
         }
         scanner = WordScanner(part)
-        if takeDate(&scanner) {
+        if parseDate(&scanner) {
             guard !scanner.isAtEnd else {
                 return true
             }
-            guard scanner.take("T") || scanner.take("t"), takeTimeOfDay(&scanner, allowsHour: true) else {
+            guard scanner.take("T") || scanner.take("t"), parseTimeOfDay(&scanner, allowsHour: true) else {
                 return false
             }
         } else {
             scanner = WordScanner(part)
-            if !takeTimeOfDay(&scanner, allowsHour: false) {
+            if !parseTimeOfDay(&scanner, allowsHour: false) {
                 scanner = WordScanner(part)
             }
         }
@@ -151,7 +152,7 @@ struct WrittenDate {
         return Self.offset(&scanner).map { set(\.zone, .offset($0)) } ?? false && scanner.isAtEnd
     }
 
-    private mutating func takeDate(_ scanner: inout WordScanner) -> Bool {
+    private mutating func parseDate(_ scanner: inout WordScanner) -> Bool {
         guard let year = scanner.takeNumber(digits: 4) else {
             return false
         }
@@ -164,8 +165,8 @@ struct WrittenDate {
         return set(\.year, year) && set(\.month, month) && set(\.day, day)
     }
 
-    /// Takes `20/Nov/2026`.
-    private mutating func takeDateOfWebServer(_ scanner: inout WordScanner) -> Bool {
+    /// Parses `20/Nov/2026`.
+    private mutating func parseWebServerDate(_ scanner: inout WordScanner) -> Bool {
         guard let day = scanner.takeNumber(digits: 2), scanner.take("/"),
             let month = Self.index(of: scanner.takeLetters(), in: Self.months), scanner.take("/"),
             let year = scanner.takeNumber(digits: 4)
@@ -175,7 +176,7 @@ struct WrittenDate {
         return set(\.year, year) && set(\.month, month + 1) && set(\.day, day)
     }
 
-    private mutating func takeTimeOfDay(_ scanner: inout WordScanner, allowsHour: Bool) -> Bool {
+    private mutating func parseTimeOfDay(_ scanner: inout WordScanner, allowsHour: Bool) -> Bool {
         guard let hour = scanner.takeNumber(digits: 2) else {
             return false
         }

@@ -36,24 +36,24 @@ struct FramedRecords: Sendable {
     /// Takes the next bytes, and passes what they complete to `emit`, with the number of bytes of the log that it is.
     mutating func add(_ bytes: UnsafeRawBufferPointer, _ emit: (Item, UInt64) -> Void) {
         switch framing {
-        case .iolog: takeEntries(adding: bytes, emit)
+        case .iolog: decodeEntries(adding: bytes, emit)
         case .dockerLocal:
             held.append(contentsOf: bytes)
-            takeMessages(isAtEnd: false, emit)
+            decodeMessages(isAtEnd: false, emit)
         }
     }
 
     /// Ends the log.
     mutating func finish(_ emit: (Item, UInt64) -> Void) {
         switch framing {
-        case .iolog: takeEntries(adding: nil, emit)
-        case .dockerLocal: takeMessages(isAtEnd: true, emit)
+        case .iolog: decodeEntries(adding: nil, emit)
+        case .dockerLocal: decodeMessages(isAtEnd: true, emit)
         }
     }
 
     // MARK: - VIC's framing
 
-    private mutating func takeEntries(adding bytes: UnsafeRawBufferPointer?, _ emit: (Item, UInt64) -> Void) {
+    private mutating func decodeEntries(adding bytes: UnsafeRawBufferPointer?, _ emit: (Item, UInt64) -> Void) {
         for item in bytes.map({ iolog.add($0) }) ?? iolog.finish() {
             switch item {
             case .entry(let header, var text, let isCut):
@@ -73,7 +73,7 @@ struct FramedRecords: Sendable {
 
     // MARK: - docker's local driver
 
-    private mutating func takeMessages(isAtEnd: Bool, _ emit: (Item, UInt64) -> Void) {
+    private mutating func decodeMessages(isAtEnd: Bool, _ emit: (Item, UInt64) -> Void) {
         var offset = 0
         held.withUnsafeBytes { log in
             while offset < log.count {

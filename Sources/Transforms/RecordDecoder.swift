@@ -68,16 +68,16 @@ public struct RecordDecoder: Sendable {
     ) {
         self.now = now
         if frames != nil {
-            return takeFrames(adding: bytes, emit)
+            return decodeFrames(adding: bytes, emit)
         }
         var begin = 0
         while let feed = Lines.firstFeed(in: bytes, from: begin) {
             let piece = UnsafeRawBufferPointer(rebasing: bytes[begin..<feed])
             if rest.isEmpty, !isSkipping {
-                take(piece, consuming: UInt64(piece.count) + 1, isTruncated: false, emit)
+                decodeLine(piece, consuming: UInt64(piece.count) + 1, isTruncated: false, emit)
             } else {
                 hold(piece)
-                take(consuming: UInt64(piece.count) + 1, emit)
+                decodeHeld(consuming: UInt64(piece.count) + 1, emit)
             }
             begin = feed + 1
         }
@@ -89,10 +89,10 @@ public struct RecordDecoder: Sendable {
     /// together may stand in both.
     public mutating func finishFile(_ emit: (inout RecordBuffer, Location) -> Void) {
         if !rest.isEmpty {
-            take(consuming: 0, emit)
+            decodeHeld(consuming: 0, emit)
         }
         if frames != nil {
-            takeFrames(adding: nil, emit)
+            decodeFrames(adding: nil, emit)
         }
     }
 
@@ -113,8 +113,8 @@ public struct RecordDecoder: Sendable {
 
     // MARK: - Entries that are not lines
 
-    /// Takes the entries that `bytes`, or the end of the log, complete.
-    private mutating func takeFrames(
+    /// Decodes the entries that `bytes`, or the end of the log, complete.
+    private mutating func decodeFrames(
         adding bytes: UnsafeRawBufferPointer?,
         _ emit: (inout RecordBuffer, Location) -> Void
     ) {
@@ -158,17 +158,17 @@ public struct RecordDecoder: Sendable {
         isSkipping = isSkipping || piece.count > space
     }
 
-    /// Takes the held line.
-    private mutating func take(consuming last: UInt64, _ emit: (inout RecordBuffer, Location) -> Void) {
+    /// Decodes the held line.
+    private mutating func decodeHeld(consuming last: UInt64, _ emit: (inout RecordBuffer, Location) -> Void) {
         let whole = rest
         let consumed = skipped + last
         let isTruncated = isSkipping
         rest.removeAll(keepingCapacity: whole.count < 64 << 10)
         (skipped, isSkipping) = (0, false)
-        whole.withUnsafeBytes { take($0, consuming: consumed, isTruncated: isTruncated, emit) }
+        whole.withUnsafeBytes { decodeLine($0, consuming: consumed, isTruncated: isTruncated, emit) }
     }
 
-    private mutating func take(
+    private mutating func decodeLine(
         _ text: UnsafeRawBufferPointer,
         consuming count: UInt64,
         isTruncated: Bool,
@@ -267,7 +267,7 @@ public struct RecordDecoder: Sendable {
             record.removeAll()
             let base = record.store(text).lowerBound
             isLast = records.parseNext(of: text, at: base, into: &record)
-            takeTime()
+            setTime()
             if isTruncated {
                 record.append(Self.truncatedName, "true".utf8, .literal)
             }
@@ -279,7 +279,7 @@ public struct RecordDecoder: Sendable {
     private static let timeName: ConstantBytes = "time"
 
     /// The record's time is that of its field `time`, if there is one.
-    private mutating func takeTime() {
+    private mutating func setTime() {
         guard record.time == nil, let index = record.firstIndex(of: Self.timeName) else {
             return
         }

@@ -49,7 +49,7 @@ struct LogManagerSession {
                 guard let message = try received.next() else {
                     return nil
                 }
-                if let action = take(message) {
+                if let action = handle(message) {
                     return action
                 }
             } catch {
@@ -59,7 +59,7 @@ struct LogManagerSession {
         return nil
     }
 
-    private mutating func take(_ message: Message) -> Action? {
+    private mutating func handle(_ message: Message) -> Action? {
         let header = message.header
         switch (header.program, MessageHeader.Kind(rawValue: header.kind)) {
         case (MessageHeader.keepAlive, .message) where header.procedure == MessageHeader.ping:

@@ -109,11 +109,11 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         guard pacing.mayRead(hasRoom: intake.hasRoom, progress: intake.progress) else {
             return pauseReading()
         }
-        _ = take()
+        _ = readOnce()
     }
 
     /// Reads once; returns how many bytes there were.
-    private func take() -> Int {
+    private func readOnce() -> Int {
         switch intake?.receive(from: descriptor.raw) {
         case .bytes(let bytes):
             return bytes.count
@@ -134,7 +134,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     /// answered, and its message is added, after all output before it.
     func drain() {
         var left = Int(gl_bytes_waiting(descriptor.raw))
-        while case let count = take(), count > 0, left > 0 {
+        while case let count = readOnce(), count > 0, left > 0 {
             left -= count
         }
     }

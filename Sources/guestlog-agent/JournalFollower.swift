@@ -125,12 +125,12 @@ final class JournalFollower: AgentSource {
                 return false
             }
             parser.append(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
-            takeEntries()
+            readEntries()
             return true
         }
     }
 
-    private func takeEntries() {
+    private func readEntries() {
         do throws(JournalExportFault) {
             while let event = try parser.next() {
                 if case .entry(let entry) = event, let mark = entry.value(of: "__CURSOR").flatMap(JournalMark.init) {

@@ -47,13 +47,13 @@ final class KernelLog: AgentSource {
                     }
                     continue
                 }
-                take(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
+                receive(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
             }
             return true
         }
     }
 
-    func take(_ bytes: UnsafeRawBufferPointer) {
+    func receive(_ bytes: UnsafeRawBufferPointer) {
         guard let message = KernelMessage(parsing: bytes) else {
             return
         }

@@ -47,13 +47,13 @@ final class SyslogSocket: AgentSource {
                 }
                 let size = min(count, buffer.count)
                 let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<size])
-                take(bytes, isTruncated: count > size)
+                receive(bytes, isTruncated: count > size)
             }
             return true
         }
     }
 
-    private func take(_ bytes: UnsafeRawBufferPointer, isTruncated: Bool) {
+    private func receive(_ bytes: UnsafeRawBufferPointer, isTruncated: Bool) {
         let now = SystemClock().wallMicroseconds()
         let received = Timestamp(microseconds: now)
         guard let message = SyslogMessage(parsing: bytes, received: received, zone: zone) else {

@@ -106,7 +106,7 @@ final class ConsoleInput: Sendable {
                 _ = waitForInput(-1)
                 continue
             }
-            for event in keys?.take(buffer[..<count]) ?? [.input(Array(buffer[..<count]))] {
+            for event in keys?.decode(buffer[..<count]) ?? [.input(Array(buffer[..<count]))] {
                 switch event {
                 case .input(let typed): give(typed)
                 case .leave: return end()

@@ -10,17 +10,17 @@ extension FuzzTarget {
         let text = Array(bytes.dropFirst())
         let division = Int(bytes.first ?? 0) % (text.count + 1)
         var whole = PodLogText()
-        var lines = whole.take(text)
+        var lines = whole.receive(text)
         lines += whole.finish().map { [$0] } ?? []
         var divided = PodLogText()
-        var pieces = divided.take(text[..<division]) + divided.take(text[division...])
+        var pieces = divided.receive(text[..<division]) + divided.receive(text[division...])
         pieces += divided.finish().map { [$0] } ?? []
         try require(lines == pieces, "the lines depend on where the text is divided: \(lines), \(pieces)")
         let size = lines.reduce(0) { $0 + $1.text.count }
         try require(size <= text.count, "there is more text than was received")
         // The log's last second again, and then a new line.
         whole.resume()
-        _ = whole.take(text)
+        _ = whole.receive(text)
         _ = whole.resumeTime
     }
 

@@ -17,7 +17,7 @@ import Testing
         var records: [GuestRecord] = []
         let log = try KernelLog(at: "/dev/null", after: 4) { records.append($0) }
         for number in [3, 4, 5, 6, 1006, 1007] {
-            Array("30,\(number),2000000,-;m\(number)\n SUBSYSTEM=net\n".utf8).withUnsafeBytes { log.take($0) }
+            Array("30,\(number),2000000,-;m\(number)\n SUBSYSTEM=net\n".utf8).withUnsafeBytes { log.receive($0) }
         }
         #expect(records.map(\.kernelSequence) == [5, 6, nil, 1006, 1007])
         #expect(records.map(\.lost) == [0, 0, 999, 0, 0])
@@ -29,7 +29,7 @@ import Testing
     func laterKernel() throws {
         var records: [GuestRecord] = []
         let log = try KernelLog(at: "/dev/null", after: nil) { records.append($0) }
-        Array("6,500,1,-;x\n".utf8).withUnsafeBytes { log.take($0) }
+        Array("6,500,1,-;x\n".utf8).withUnsafeBytes { log.receive($0) }
         #expect(records.map(\.lost) == [0] && records.map(\.kernelSequence) == [500])
     }
 

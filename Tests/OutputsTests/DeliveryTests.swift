@@ -23,7 +23,7 @@ private func deliver(
         switch action {
         case .send(let items):
             requests.append(items)
-            action = delivery.take(receive(items), random: random)
+            action = delivery.handle(receive(items), random: random)
         case .wait(let microseconds):
             waits.append(microseconds)
             action = delivery.resume()

@@ -6,7 +6,7 @@ import TextFormats
 struct ConsoleKeysTests {
     private func events(_ pieces: String..., escape: UInt8? = ConsoleKeys.defaultEscape) -> [ConsoleKeys.Event] {
         var keys = ConsoleKeys(escape: escape)
-        return pieces.flatMap { keys.take($0.utf8) }
+        return pieces.flatMap { keys.decode($0.utf8) }
     }
 
     private func input(_ text: String) -> ConsoleKeys.Event { .input(Array(text.utf8)) }
@@ -17,11 +17,11 @@ struct ConsoleKeysTests {
         #expect(events("ls\u{1d}.exit\r", "more") == [input("ls"), .leave])
         #expect(events("\u{1d}", "\u{1b}[24;80R") == [.leave])
         var keys = ConsoleKeys()
-        #expect(keys.take("x\u{1d}".utf8) == [input("x")])
+        #expect(keys.decode("x\u{1d}".utf8) == [input("x")])
         #expect(keys.isUndecided)
         #expect(keys.timedOut() == .leave)
         #expect(!keys.isUndecided)
-        #expect(keys.take("secret".utf8) == [])
+        #expect(keys.decode("secret".utf8) == [])
     }
 
     @Test("the escape key is sent when it is typed twice, or before ], in one read or two")

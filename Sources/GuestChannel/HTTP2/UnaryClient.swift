@@ -110,7 +110,7 @@ public struct UnaryClient: Sendable {
         case .reset(let stream) where stream == self.stream && isCalling:
             return end(Outcome(status: Self.unavailable, message: "the call was reset"))
         case .settings(let settings):
-            take(settings)
+            apply(settings)
         case .ping(let payload):
             HTTP2Frame.append(.ping, flags: HTTP2Frame.Flag.acknowledgement, stream: 0, payload, to: &output)
         case .window(let stream, let size):
@@ -124,7 +124,7 @@ public struct UnaryClient: Sendable {
         return nil
     }
 
-    private mutating func take(_ settings: [HTTP2Event.Setting]) {
+    private mutating func apply(_ settings: [HTTP2Event.Setting]) {
         HTTP2Frame.append(.settings, flags: HTTP2Frame.Flag.acknowledgement, stream: 0, [], to: &output)
         for setting in settings where setting.identifier == Self.initialWindowSetting {
             let size = min(Int(setting.value), Self.largestWindow)

@@ -108,9 +108,9 @@ struct UnaryServer {
     private mutating func handle(_ event: HTTP2Event) throws(HTTP2Error) {
         switch event {
         case .headers(let stream, let fields, let isLast):
-            try takeHeaders(stream, fields, isLast)
+            try receiveHeaders(stream, fields, isLast)
         case .data(let stream, let data, let size, let isLast):
-            takeData(stream, data, size, isLast)
+            receiveData(stream, data, size, isLast)
         case .reset(let stream):
             requests[stream] = nil
         case .settings:
@@ -123,7 +123,7 @@ struct UnaryServer {
         }
     }
 
-    private mutating func takeHeaders(
+    private mutating func receiveHeaders(
         _ stream: UInt32,
         _ fields: [HTTP2Event.Field],
         _ isLast: Bool
@@ -149,7 +149,7 @@ struct UnaryServer {
         }
     }
 
-    private mutating func takeData(_ stream: UInt32, _ data: [UInt8], _ size: Int, _ isLast: Bool) {
+    private mutating func receiveData(_ stream: UInt32, _ data: [UInt8], _ size: Int, _ isLast: Bool) {
         // The client may send as much again: the size of a message is what limits memory.
         if size > 0 {
             HTTP2Frame.appendWindow(size, stream: 0, to: &output)

@@ -99,7 +99,7 @@ struct RunStreams: ~Copyable {
                 end.commandEnded(at: now)
             }
             if polled[2].revents != 0 {
-                takeSignals()
+                handleSignals()
             }
             if polled[3].revents != 0 {
                 readInput()
@@ -160,7 +160,7 @@ struct RunStreams: ~Copyable {
 
     // MARK: - Signals and job control
 
-    private mutating func takeSignals() {
+    private mutating func handleSignals() {
         while let signal = signals.take() {
             if Self.passed.contains(signal) {
                 child.send(signal)

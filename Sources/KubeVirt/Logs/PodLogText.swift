@@ -40,7 +40,7 @@ public struct PodLogText: Sendable {
     }
 
     /// Takes the next bytes of a response; returns the lines that are complete and new.
-    public mutating func take(_ bytes: some Sequence<UInt8>) -> [PodLogLine] {
+    public mutating func receive(_ bytes: some Sequence<UInt8>) -> [PodLogLine] {
         var lines: [PodLogLine] = []
         open += bytes
         var start = 0

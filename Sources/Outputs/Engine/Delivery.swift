@@ -80,7 +80,7 @@ struct Delivery: Sendable {
     }
 
     /// The destination has answered the last `send`. `random`, from 0 to 1, spreads the attempts of many hosts.
-    mutating func take(_ result: SendResult, random: Double) -> Action {
+    mutating func handle(_ result: SendResult, random: Double) -> Action {
         guard case .sending(let sent) = phase else {
             return next()
         }
@@ -92,7 +92,7 @@ struct Delivery: Sendable {
             lastRejection = reason ?? lastRejection
             return next()
         case .items(let results):
-            return take(results, sent, random)
+            return handle(results, sent, random)
         case .tooLarge(let reason):
             return divide(sent, reason, random)
         case .refused(let reason):
@@ -102,7 +102,7 @@ struct Delivery: Sendable {
         }
     }
 
-    private mutating func take(_ results: [ItemResult], _ sent: [Int], _ random: Double) -> Action {
+    private mutating func handle(_ results: [ItemResult], _ sent: [Int], _ random: Double) -> Action {
         guard results.count == sent.count else {
             return retry(sent, "the destination answered for \(results.count) of \(sent.count) records", nil, random)
         }

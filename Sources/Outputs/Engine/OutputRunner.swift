@@ -162,7 +162,7 @@ final class OutputRunner: Sendable {
                     return false
                 }
                 let delivered = session.delivery.counters.delivered
-                action = session.delivery.take(result, random: Double.random(in: 0..<1))
+                action = session.delivery.handle(result, random: Double.random(in: 0..<1))
                 note(&session, hasDelivered: session.delivery.counters.delivered > delivered)
             case .wait(let microseconds):
                 update { $0.activity = .waiting }
@@ -184,7 +184,7 @@ final class OutputRunner: Sendable {
         let delivery = session.delivery
         let now = clock.now
         update {
-            $0.take(delivery)
+            $0.update(from: delivery)
             $0.lastDelivery = hasDelivered ? now : $0.lastDelivery
         }
         guard let problem = delivery.problem else {

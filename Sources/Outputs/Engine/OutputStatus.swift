@@ -61,7 +61,7 @@ public struct OutputStatus: Sendable {
 
 extension OutputStatus {
     /// Takes over what the delivery counts; bytes and gaps are counted when a batch is settled.
-    mutating func take(_ delivery: Delivery) {
+    mutating func update(from delivery: Delivery) {
         var counters = delivery.counters
         (counters.bytes, counters.gaps, counters.gapBytes) = (
             self.counters.bytes, self.counters.gaps, self.counters.gapBytes

@@ -41,7 +41,7 @@ struct FleetOverlap {
 
     /// Notes records that were read at the time `present`, in nanoseconds; returns those that were not there before. A
     /// guest's clock that is fast gives records of the future, which must not hide what the others send.
-    mutating func take(_ records: [FleetRecord], at present: Int64) -> [FleetRecord] {
+    mutating func filterNew(_ records: [FleetRecord], at present: Int64) -> [FleetRecord] {
         let new = records.filter { seen.insert(Key(id: $0.id, nanoseconds: $0.nanoseconds)).inserted }
         newest = max(newest, min(present, new.map(\.nanoseconds).max() ?? newest))
         let start = start

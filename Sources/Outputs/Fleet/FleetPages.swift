@@ -36,8 +36,8 @@ struct FleetPages {
         return (range, limit)
     }
 
-    /// Takes the answer to the next request; returns the records that are complete: no other has such a time.
-    mutating func take(_ page: FleetPage) throws(PageLimitReached) -> [FleetRecord] {
+    /// Accepts the answer to the next request; returns the records that are complete: no other has such a time.
+    mutating func accept(_ page: FleetPage) throws(PageLimitReached) -> [FleetRecord] {
         let range = next.range
         let found = page.records.filter { range.contains($0.nanoseconds) }
         let times = page.times.filter(range.contains)

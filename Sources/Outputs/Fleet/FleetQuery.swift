@@ -122,7 +122,7 @@ public struct FleetQuery {
             )
         )
         do throws(FleetPages.PageLimitReached) {
-            return try pages.take(page)
+            return try pages.accept(page)
         } catch {
             let moment = Timestamp(microseconds: error.nanoseconds / 1000)
             throw QueryError(
@@ -140,7 +140,7 @@ public struct FleetQuery {
             let records = try await read(&pages)
             let ready = order.add(records, completeUntil: pages.isDone ? .max : pages.rest.lowerBound)
             if request.selection.follow {
-                _ = overlap.take(records, at: now.microseconds * 1000)
+                _ = overlap.filterNew(records, at: now.microseconds * 1000)
             }
             try await write(ready, isLast: false, body)
         }
@@ -164,7 +164,7 @@ public struct FleetQuery {
         while !pages.isDone, found.count(where: { $0 - 1_000_000 >= pages.rest.upperBound }) < count {
             let page = try await read(&pages)
             if request.selection.follow {
-                _ = overlap.take(page, at: now.microseconds * 1000)
+                _ = overlap.filterNew(page, at: now.microseconds * 1000)
             }
             let admitted = page.filter(rendering.admits)
             found += admitted.map(\.nanoseconds)
@@ -210,7 +210,7 @@ public struct FleetQuery {
                 records += try await read(&pages)
             }
             try await write(
-                order.add(overlap.take(records, at: present * 1000), completeUntil: .max),
+                order.add(overlap.filterNew(records, at: present * 1000), completeUntil: .max),
                 isLast: false,
                 body
             )

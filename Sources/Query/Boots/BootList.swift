@@ -25,7 +25,7 @@ public struct BootList {
         }
         for event in try GuestEvent.events(of: vm, since: starts.first, in: store) {
             if let index = starts.lastIndex(where: { $0 <= event.time }) {
-                boots[index].take(event)
+                boots[index].note(event)
             }
         }
         if let last = boots.indices.last, boots[last].end == nil, !store.isWritten(vm) {
@@ -82,7 +82,7 @@ public struct BootList {
         }
         for block in blocks where !block.flags.isDisjoint(with: .markers) {
             for record in try reader.records(of: block) where record.isMarker {
-                list.take(record)
+                list.apply(record)
             }
         }
         list.reopen(ifTextUntil: blocks.last?.end ?? 0)
@@ -113,7 +113,7 @@ public struct BootList {
         boots = [boot(nil, position, time, beginning: Cursor(offset: position), marker: Cursor(offset: position))]
     }
 
-    private mutating func take(_ record: IndexRecord) {
+    private mutating func apply(_ record: IndexRecord) {
         if record.offset != markerPosition.offset {
             markerPosition = Cursor(offset: record.offset)
         }
@@ -124,7 +124,7 @@ public struct BootList {
         if let boot = detail.boot {
             let offset = markerPosition.offset
             reopen(ifTextUntil: boot.event.isBeginning ? min(boot.position, offset) : offset)
-            take(boot, record.time)
+            apply(boot, record.time)
         }
         markerPosition.markers += 1
     }
@@ -149,7 +149,7 @@ public struct BootList {
         }
     }
 
-    private mutating func take(_ detail: BootDetail, _ time: Timestamp) {
+    private mutating func apply(_ detail: BootDetail, _ time: Timestamp) {
         guard detail.event != .doubtful else {
             doubtful = (detail.position, markerPosition, time)
             return

@@ -69,7 +69,7 @@ struct GuestEvent: Equatable {
 
 extension Boot {
     /// Notes a report about it. The first `READY=1` counts: a service manager that is executed anew repeats it.
-    mutating func take(_ event: GuestEvent) {
+    mutating func note(_ event: GuestEvent) {
         switch event.kind {
         case .ready:
             report.ready = report.ready ?? event.time

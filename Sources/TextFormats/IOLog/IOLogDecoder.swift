@@ -27,13 +27,13 @@ public struct IOLogDecoder: Sendable {
     /// Takes the next bytes; returns what they complete.
     public mutating func add(_ bytes: some Collection<UInt8>) -> [Item] {
         held.append(contentsOf: bytes)
-        return takeItems(isAtEnd: false)
+        return decodeItems(isAtEnd: false)
     }
 
     /// Ends the log; returns the rest.
-    public mutating func finish() -> [Item] { takeItems(isAtEnd: true) }
+    public mutating func finish() -> [Item] { decodeItems(isAtEnd: true) }
 
-    private mutating func takeItems(isAtEnd: Bool) -> [Item] {
+    private mutating func decodeItems(isAtEnd: Bool) -> [Item] {
         var items: [Item] = []
         var offset = 0
         held.withUnsafeBytes { bytes in

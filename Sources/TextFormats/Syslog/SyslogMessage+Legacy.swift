@@ -22,7 +22,7 @@ extension SyslogMessage {
         guard let (time, length) = Self.time(of: rest, received: received, zone: zone) else {
             self.init(priority: priority, content: Array(rest), headerLength: start)
             if let tag = Self.tag(of: rest[...]) {
-                take(tag)
+                apply(tag)
                 content = Array(rest[tag.end...])
             }
             return
@@ -35,13 +35,13 @@ extension SyslogMessage {
         self.time = time
         let first = content.prefix(Self.longestHostname + 1).prefix { $0 != UInt8(ascii: " ") }
         if !Self.isAddress(first), let tag = Self.tag(of: content) {
-            take(tag)
+            apply(tag)
             content = content[tag.end...]
         } else if let space = content.prefix(Self.longestHostname + 1).firstIndex(of: UInt8(ascii: " ")),
             space > content.startIndex, let tag = Self.tag(of: content[(space + 1)...])
         {
             hostname = Array(content[..<space])
-            take(tag)
+            apply(tag)
             content = content[tag.end...]
         }
         self.content = Array(content)
@@ -93,7 +93,7 @@ extension SyslogMessage {
         var end: Int
     }
 
-    private mutating func take(_ found: Tag) {
+    private mutating func apply(_ found: Tag) {
         (tag, process) = (found.name, found.process)
     }
 

@@ -28,7 +28,7 @@ enum KataFields {
 
     /// Gives the fields from `first` on their common form.
     static func normalise(_ record: inout RecordBuffer, from first: Int) {
-        takeTime(of: &record, from: first)
+        setTime(of: &record, from: first)
         if let index = record.firstIndex(of: level, from: first) {
             let value = record[record.fields[index].value]
             if let word = commonLevel(value) {
@@ -69,7 +69,7 @@ enum KataFields {
     }
 
     /// The record's time: of its field `time`, else of the agent's.
-    private static func takeTime(of record: inout RecordBuffer, from first: Int) {
+    private static func setTime(of record: inout RecordBuffer, from first: Int) {
         for name in ownTimes {
             guard let index = record.firstIndex(of: name, from: first) else {
                 continue

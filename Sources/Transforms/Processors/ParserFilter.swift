@@ -71,7 +71,7 @@ public struct ParserFilter: Hashable, Sendable {
         if isUntrusted {
             record.distrust(from: first)
         }
-        takeTime(of: &record, from: first)
+        setTime(of: &record, from: first)
         if reservesTime || record.time == nil {
             record.time = ownTime
         }
@@ -82,7 +82,7 @@ public struct ParserFilter: Hashable, Sendable {
         removeOld(of: &record, before: first, isMarked: isMarked)
     }
 
-    private func takeTime(of record: inout RecordBuffer, from first: Int) {
+    private func setTime(of record: inout RecordBuffer, from first: Int) {
         let fields = record.fields.indices.suffix(from: first)
         guard record.time == nil, let index = fields.first(where: { record.matches(record.fields[$0].name, timeKey) })
         else {

@@ -123,7 +123,7 @@ struct PodLog: Sendable {
         defer { exchange.close() }
         var hasSaidLoss = false
         while let piece = try await exchange.next(timeout: isFollowed ? Self.silence : Self.limit) {
-            let lines = text.take(piece)
+            let lines = text.receive(piece)
             if text.mayHaveLost, !hasSaidLoss {
                 hasSaidLoss = true
                 Output.error("the log of \(pod.name) was rotated before it was read further; lines may be missing")

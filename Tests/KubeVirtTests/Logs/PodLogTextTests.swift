@@ -45,11 +45,11 @@ struct PodLogTextTests {
     func overlap() {
         var text = PodLogText()
         let first = "\(stamp(0)) a\n\(stamp(1)) b\n\(stamp(1)) b\n\(stamp(1, 5)) c\n"
-        #expect(texts(text.take(first.utf8)) == ["a\n", "b\n", "b\n", "c\n"])
+        #expect(texts(text.receive(first.utf8)) == ["a\n", "b\n", "b\n", "c\n"])
         #expect(text.resumeTime?.description == "2026-08-01T10:00:01.000000Z")
         text.resume()
         let second = "\(stamp(1)) b\n\(stamp(1)) b\n\(stamp(1, 5)) c\n\(stamp(1, 5)) c\n\(stamp(2)) d\n"
-        #expect(texts(text.take(second.utf8)) == ["c\n", "d\n"])
+        #expect(texts(text.receive(second.utf8)) == ["c\n", "d\n"])
         #expect(!text.mayHaveLost)
     }
 
@@ -60,7 +60,7 @@ struct PodLogTextTests {
         let expected = (0..<40).map { "line \($0 / 2)\n" }
         for cut in stride(from: 0, to: whole.count, by: 13) {
             var text = PodLogText()
-            var found = text.take(whole[..<cut])
+            var found = text.receive(whole[..<cut])
             text.resume()
             // The server's answer begins with the requested second.
             let since = text.resumeTime
@@ -68,7 +68,7 @@ struct PodLogTextTests {
                 since.map { PodLogLine(line.utf8)!.time >= $0 } ?? true
             }
             for byte in rest.joined().utf8 {
-                found += text.take([byte])
+                found += text.receive([byte])
             }
             #expect(texts(found) == expected, "cut at \(cut)")
             #expect(!text.mayHaveLost)
@@ -78,12 +78,12 @@ struct PodLogTextTests {
     @Test("a response without the lines that were expected again says that lines may be missing")
     func rotated() {
         var text = PodLogText()
-        _ = text.take("\(stamp(0)) a\n".utf8)
+        _ = text.receive("\(stamp(0)) a\n".utf8)
         text.resume()
-        #expect(texts(text.take("\(stamp(9)) z\n".utf8)) == ["z\n"])
+        #expect(texts(text.receive("\(stamp(9)) z\n".utf8)) == ["z\n"])
         #expect(text.mayHaveLost)
         text.resume()
-        _ = text.take("\(stamp(9)) z\n\(stamp(10)) y\n".utf8)
+        _ = text.receive("\(stamp(9)) z\n\(stamp(10)) y\n".utf8)
         #expect(!text.mayHaveLost)
     }
 
@@ -91,9 +91,9 @@ struct PodLogTextTests {
     func ignoredSince() {
         var text = PodLogText()
         let all = "\(stamp(0)) a\n\(stamp(1)) b\n\(stamp(2)) c\n"
-        _ = text.take(all.utf8)
+        _ = text.receive(all.utf8)
         text.resume()
-        #expect(texts(text.take((all + "\(stamp(3)) d\n").utf8)) == ["d\n"])
+        #expect(texts(text.receive((all + "\(stamp(3)) d\n").utf8)) == ["d\n"])
     }
 
     @Test("a line of any length is returned in pieces, in bounded memory, and comes once after a reconnection")
@@ -101,11 +101,11 @@ struct PodLogTextTests {
         var text = PodLogText()
         let long = [UInt8](repeating: 0x78, count: 3 * PodLogText.pieceSize)
         let whole = Array("\(stamp(0)) ".utf8) + long + [Lines.feed]
-        var found = text.take(whole[..<(2 * PodLogText.pieceSize + 5)])
+        var found = text.receive(whole[..<(2 * PodLogText.pieceSize + 5)])
         #expect(found.count == 2)
         text.resume()
-        found += text.take(whole)
-        found += text.take("\(stamp(0)) next\n".utf8)
+        found += text.receive(whole)
+        found += text.receive("\(stamp(0)) next\n".utf8)
         #expect(found.flatMap(\.text) == long + [Lines.feed] + Array("next\n".utf8))
         #expect(Set(found.map(\.time)).count == 1)
     }
@@ -113,7 +113,7 @@ struct PodLogTextTests {
     @Test("a log that ends without LF ends with the rest of its line")
     func unfinished() {
         var text = PodLogText()
-        #expect(text.take("\(stamp(0)) login: ".utf8).isEmpty)
+        #expect(text.receive("\(stamp(0)) login: ".utf8).isEmpty)
         #expect(text.finish().map { [$0] }.map(texts) == ["login: "])
         #expect(text.finish() == nil)
     }

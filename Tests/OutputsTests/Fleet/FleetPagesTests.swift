@@ -34,7 +34,7 @@ private func record(_ offset: UInt64, _ nanoseconds: Int64, time: Int64? = nil, 
             var page = records.filter { range.contains($0.nanoseconds) }.shuffled(using: &random)
             page.sort { isBackward ? $0.nanoseconds > $1.nanoseconds : $0.nanoseconds < $1.nanoseconds }
             let answer = Array(page.prefix(limit))
-            found += try pages.take(FleetPage(records: answer, times: answer.map(\.nanoseconds)))
+            found += try pages.accept(FleetPage(records: answer, times: answer.map(\.nanoseconds)))
         }
         return found
     }
@@ -145,16 +145,16 @@ private func record(_ offset: UInt64, _ nanoseconds: Int64, time: Int64? = nil, 
         var overlap = FleetOverlap(from: 0)
         let second: Int64 = 1_000_000_000
         let present = 110 * second
-        #expect(overlap.take([record(0, 100 * second), record(1, 101 * second)], at: present).count == 2)
+        #expect(overlap.filterNew([record(0, 100 * second), record(1, 101 * second)], at: present).count == 2)
         #expect(overlap.start == 71 * second)
         let late = record(9, 90 * second)
-        #expect(overlap.take([record(0, 100 * second), late, record(1, 101 * second)], at: present) == [late])
-        #expect(overlap.take([record(2, 102 * second)], at: present).count == 1)
+        #expect(overlap.filterNew([record(0, 100 * second), late, record(1, 101 * second)], at: present) == [late])
+        #expect(overlap.filterNew([record(2, 102 * second)], at: present).count == 1)
         // Of a guest whose clock is fast.
         let future = record(3, 9000 * second)
-        #expect(overlap.take([future], at: present) == [future])
+        #expect(overlap.filterNew([future], at: present) == [future])
         #expect(overlap.start == present - 30 * second)
-        #expect(overlap.take([future, record(4, 103 * second)], at: present).count == 1)
+        #expect(overlap.filterNew([future, record(4, 103 * second)], at: present).count == 1)
     }
 
     @Test("an id is read as it is written", arguments: ["web/console0/0", "a.b/console0/4096.1", "%7e/x/7-12"])
