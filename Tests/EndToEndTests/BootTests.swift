@@ -23,7 +23,7 @@ extension EndToEnd {
             let site = try Site()
             let guest = Guest("web", chardev: .server(site.path + "/vms/web.sock"), in: site.path)
             #expect(try site.sees("Linux version", from: "web"))
-            let console = TerminalSession([Program.guestlog, "console", "web"] + site.place(.socket))
+            let console = TerminalSession([Program.guestlog, "console", "web"] + site.options(.socket))
             #expect(console.shows("connected to web"))
             logIn(console)
             // The new daemon did not see the machine being switched on.

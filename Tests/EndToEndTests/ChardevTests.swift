@@ -67,7 +67,7 @@ extension EndToEnd {
             #expect(try site.sees("login: ", from: "web"))
             #expect(site.guestlog("status").text.contains("1 connected of 1"))
             // A pipe has one direction: input would return as output of the guest.
-            let console = TerminalSession([Program.guestlog, "console", "web"] + site.place(.socket))
+            let console = TerminalSession([Program.guestlog, "console", "web"] + site.options(.socket))
             #expect(console.shows("connected to web"))
             #expect(console.shows("input cannot be sent through a named pipe"))
             console.type("secret\n\u{1d}")
@@ -83,7 +83,7 @@ extension EndToEnd {
             mkdir(site.path + "/store", 0o755)
             let console = "stdio,id=console0,signal=off,logfile=\(site.path)/x.said"
             let command = Guest.command("x", console: console, words: Self.words)
-            let words = [Program.guestlog, "run", "--name", "x"] + site.place(.store) + ["--"]
+            let words = [Program.guestlog, "run", "--name", "x"] + site.options(.store) + ["--"]
             let run = ChildProcess(words + command, name: "run", in: site.path)
             #expect(run.wait() == 0, "\(run.standardError)")
             // QEMU's standard output is a terminal, which puts CR before LF.

@@ -21,7 +21,7 @@ import Testing
     }
 
     private static func line(_ input: String, _ words: String, _ site: Site) -> String {
-        let command = "\(Program.guestlog) console \(words) " + site.place(.socket).joined(separator: " ")
+        let command = "\(Program.guestlog) console \(words) " + site.options(.socket).joined(separator: " ")
         return input.hasSuffix("|") ? "\(input) \(command)" : "\(command) \(input)"
     }
 
@@ -36,7 +36,7 @@ import Testing
         })
         let guest = try Chardev(site.path + "/vms/web.sock")
         try guest.accept()
-        let writer = TerminalSession([Program.guestlog, "console", "web"] + site.place(.socket))
+        let writer = TerminalSession([Program.guestlog, "console", "web"] + site.options(.socket))
         #expect(writer.shows("connected to web"))
         for round in 1...10 {
             let off = run("echo hi |", "off", site, name: "off-\(round)")
@@ -71,12 +71,12 @@ import Testing
     @Test("joining a VM that is off reports that input is dropped")
     func offVM() throws {
         let site = try Site(consoles: { "consoles: [{ connect: '\($0)/off.sock', name: off }]" })
-        let session = TerminalSession([Program.guestlog, "console", "off"] + site.place(.socket))
+        let session = TerminalSession([Program.guestlog, "console", "off"] + site.options(.socket))
         #expect(session.shows("connected to off"))
         #expect(session.shows("off is not connected; waiting for it; input is dropped until then"))
         session.type("\u{1d}")
         #expect(session.wait() == 0)
-        let unknown = TerminalSession([Program.guestlog, "console", "nosuch"] + site.place(.socket))
+        let unknown = TerminalSession([Program.guestlog, "console", "nosuch"] + site.options(.socket))
         #expect(unknown.wait() == 2)
         #expect(!unknown.text.contains("connected"))
     }
@@ -84,7 +84,7 @@ import Testing
     @Test("a console on demand that cannot be reached is reported once, not at each attempt; piped input is refused")
     func unreachableOnDemand() throws {
         let site = try Site(consoles: { _ in "consoles: [{ tcp: '127.0.0.1:1', name: far, on-demand: true }]" })
-        let session = TerminalSession([Program.guestlog, "console", "far"] + site.place(.socket))
+        let session = TerminalSession([Program.guestlog, "console", "far"] + site.options(.socket))
         #expect(session.shows("cannot reach the console"))
         let piped = run("echo hi |", "far --steal", site, name: "far")
         #expect(piped.wait() == 3)

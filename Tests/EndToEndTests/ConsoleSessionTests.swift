@@ -16,7 +16,7 @@ import Testing
     }
 
     private func join(_ options: String...) -> TerminalSession {
-        TerminalSession([Program.guestlog, "console", "web"] + options + site.place(.socket))
+        TerminalSession([Program.guestlog, "console", "web"] + options + site.options(.socket))
     }
 
     @Test("on joining, the end of the log is shown once, up to an open prompt, and then what the guest prints")
@@ -42,10 +42,10 @@ import Testing
     func earlierOutputInFile() throws {
         guest.emit("\u{1b}[31mone\u{1b}[0m\r\nweb login: ")
         #expect(try site.sees("login: ", from: "web"))
-        let place = site.place(.socket)
-        let watcher = ChildProcess([Program.guestlog, "console", "web", "--watch"] + place, name: "w", in: site.path)
+        let options = site.options(.socket)
+        let watcher = ChildProcess([Program.guestlog, "console", "web", "--watch"] + options, name: "w", in: site.path)
         #expect(eventually { watcher.text == "one\nweb login: \n" }, "\(watcher.text)")
-        let typist = ChildProcess([Program.guestlog, "console", "web"] + place, name: "t", in: site.path)
+        let typist = ChildProcess([Program.guestlog, "console", "web"] + options, name: "t", in: site.path)
         typist.send("root\r")
         #expect(guest.hears("root\r"))
         guest.emit("root\r\nPassword: ")
@@ -60,7 +60,7 @@ import Testing
     func readerEnds() throws {
         guest.emit("one\r\ntwo\r\n")
         #expect(try site.sees("two", from: "web"))
-        let words = [Program.guestlog, "console", "web", "--watch"] + site.place(.socket)
+        let words = [Program.guestlog, "console", "web", "--watch"] + site.options(.socket)
         let line = words.joined(separator: " ") + " </dev/null | head -1"
         let pipeline = ChildProcess(["sh", "-c", line], name: "pipeline", in: site.path)
         #expect(pipeline.wait() == 0)
@@ -111,7 +111,7 @@ import Testing
 
     @Test("a signal restores the terminal before it ends the session", arguments: [SIGTERM, SIGHUP])
     func signalled(by signal: Int32) throws {
-        let words = [Program.guestlog, "console", "web"] + site.place(.socket)
+        let words = [Program.guestlog, "console", "web"] + site.options(.socket)
         let script = "sh -c 'echo process $$.; exec \(words.joined(separator: " "))'; echo status $?; stty -a"
         let session = TerminalSession(["sh", "-c", script])
         #expect(session.shows("connected to web"))
@@ -129,7 +129,7 @@ import Testing
     @Test("a terminal's answer to a guest's query does not reach the shell after leaving")
     func lateAnswer() {
         let session = TerminalSession(["bash", "--norc", "-i"])
-        let words = [Program.guestlog, "console", "web"] + site.place(.socket)
+        let words = [Program.guestlog, "console", "web"] + site.options(.socket)
         session.type(words.joined(separator: " ") + "\n")
         #expect(session.shows("connected to web"))
         guest.emit("\u{1b}[6n")

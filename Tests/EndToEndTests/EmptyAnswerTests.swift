@@ -10,7 +10,7 @@ import Testing
     private func prepare() throws -> Site {
         let site = try Site(isServed: false)
         let script = ["sh", "-c", "printf 'one\\ntwo\\nthree\\n'"]
-        let run = site.begin(["run", "--name", "web"] + site.place(.store) + ["--"] + script, name: "run")
+        let run = site.begin(["run", "--name", "web"] + site.options(.store) + ["--"] + script, name: "run")
         #expect(run.wait() == 0)
         return site
     }
@@ -28,7 +28,7 @@ import Testing
         let answer = site.guestlog("logs", "web", "--since", "1m", "--until", "10m")
         #expect(answer.standardError.contains("ends (") && answer.standardError.contains("before it begins"))
         func span(_ words: [String], _ zone: String) -> String {
-            let command = [Program.guestlog, "logs", "web", "--until", "2001-01-01"] + words + site.place(.store)
+            let command = [Program.guestlog, "logs", "web", "--until", "2001-01-01"] + words + site.options(.store)
             let child = ChildProcess(command, name: "span-\(words.count)", in: site.path, environment: ["TZ": zone])
             child.wait()
             return child.standardError.replacing(#/^.*this log spans/#, with: "")

@@ -17,7 +17,7 @@ extension EndToEnd {
                 site.begin(["logs", "web", "-f", "-o", "raw"], by: way, name: "follower-\(way)")
             }
             // In the middle of the boot: the console need not be quiet.
-            let console = TerminalSession([Program.guestlog, "console", "web"] + site.place(.socket))
+            let console = TerminalSession([Program.guestlog, "console", "web"] + site.options(.socket))
             #expect(console.shows("connected to web"))
             #expect(try site.sees("login: ", from: "web"))
             console.type("root\n")

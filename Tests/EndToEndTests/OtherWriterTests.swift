@@ -13,7 +13,8 @@ import Testing
         let site = try Site(extra: "outputs: [\(output)]")
         let end = site.path + "/end"
         let script = "n=0; while [ ! -e \(end) ]; do n=$((n + 1)); echo tick $n; sleep 0.05; done"
-        let run = site.begin(["run", "--name", "one"] + site.place(.store) + ["--", "sh", "-c", script], name: "run")
+        let words = ["run", "--name", "one"] + site.options(.store) + ["--", "sh", "-c", script]
+        let run = site.begin(words, name: "run")
         #expect(try site.sees("tick 1\r\n", from: "one"))
         let follower = site.begin(["logs", "one", "-f"], by: .socket, name: "follower")
         #expect(eventually { follower.text.contains("tick 1\n") })

@@ -116,7 +116,7 @@ extension FaultTests {
         private func killRun(_ site: Site, _ mount: FuseMount) throws -> String {
             let script =
                 "echo first; read word; for i in $(seq 2000); do echo line $i of the run; done; echo over; sleep 600"
-            let words = ["run", "--name", "web"] + site.place(.store) + ["--", "sh", "-c", script]
+            let words = ["run", "--name", "web"] + site.options(.store) + ["--", "sh", "-c", script]
             let run = site.begin(words, name: "run")
             #expect(try site.sees("first", from: "web"))
             mount.hang()
@@ -152,7 +152,8 @@ extension FaultTests {
             if isServedNext {
                 try site.start()
             } else {
-                let next = site.begin(["run", "--name", "y"] + site.place(.store) + ["--", "echo", "y"], name: "next")
+                let command = ["run", "--name", "y"] + site.options(.store) + ["--", "echo", "y"]
+                let next = site.begin(command, name: "next")
                 #expect(next.wait() == 0, "\(next.standardError)")
             }
             #expect(try eventually { try site.stored("web").bytes.elementsEqual(printed.utf8) })
@@ -168,7 +169,7 @@ extension FaultTests {
         func otherNamespace() throws {
             let site = try Site(isServed: false)
             let script = "echo first; read word; echo third; read word; exit 7"
-            let words = ["run", "--name", "web"] + site.place(.store) + ["--", "sh", "-c", script]
+            let words = ["run", "--name", "web"] + site.options(.store) + ["--", "sh", "-c", script]
             let namespace = ["unshare", "-p", "-f", "--kill-child", "--mount-proc"]
             let run = ChildProcess(namespace + [Program.guestlog] + words, name: "run", in: site.path)
             #expect(try site.sees("first", from: "web"))
@@ -176,7 +177,7 @@ extension FaultTests {
             #expect(ring.count == 1)
             for name in ["one", "two"] {
                 let other = site.begin(
-                    ["run", "--name", name] + site.place(.store) + ["--", "echo", name],
+                    ["run", "--name", name] + site.options(.store) + ["--", "echo", name],
                     name: name
                 )
                 #expect(other.wait() == 0, "\(other.standardError)")

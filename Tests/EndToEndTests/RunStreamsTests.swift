@@ -9,7 +9,7 @@ import Testing
 @Suite(.serialized) struct RunStreamsTests {
     /// The command that runs `script` as the VM `web`.
     private func line(_ script: String, on site: Site, name: String? = "web") -> String {
-        let words = [Program.guestlog, "run"] + (name.map { ["--name", $0] } ?? []) + site.place(.store)
+        let words = [Program.guestlog, "run"] + (name.map { ["--name", $0] } ?? []) + site.options(.store)
         return words.joined(separator: " ") + " -- \(script)"
     }
 
@@ -129,7 +129,7 @@ import Testing
         let site = try Site(isServed: false)
         let script = "trap 'stty size; exit 0' WINCH; stty size; while :; do sleep 0.01; done"
         let session = TerminalSession(
-            [Program.guestlog, "run", "--name", "web"] + site.place(.store) + ["--", "sh", "-c", script],
+            [Program.guestlog, "run", "--name", "web"] + site.options(.store) + ["--", "sh", "-c", script],
             rows: 33,
             columns: 101
         )

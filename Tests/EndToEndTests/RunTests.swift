@@ -9,7 +9,7 @@ import Testing
 /// `guestlog run`: one command under capture, without a daemon, and without a guest.
 @Suite(.serialized) struct RunTests {
     private func run(_ script: String, on site: Site, name: String = "run") -> ChildProcess {
-        site.begin(["run", "--name", "web"] + site.place(.store) + ["--", "sh", "-c", script], name: name)
+        site.begin(["run", "--name", "web"] + site.options(.store) + ["--", "sh", "-c", script], name: name)
     }
 
     /// The files of runs in the runtime folder.
@@ -22,7 +22,7 @@ import Testing
         let site = try Site(isServed: false)
         FileText.write("echo from $0: $1\n", to: site.path + "/script")
         chmod(site.path + "/script", 0o755)
-        let words = [Program.guestlog, "run"] + site.place(.store) + ["--", site.path + "/script", "word"]
+        let words = [Program.guestlog, "run"] + site.options(.store) + ["--", site.path + "/script", "word"]
         let child = ChildProcess(words, name: "run", in: site.path)
         #expect(child.wait() == 0, "\(child.standardError)")
         #expect(child.text == "from \(site.path)/script: word\r\n")
@@ -31,7 +31,7 @@ import Testing
     @Test("a missing command exits 127 as in a shell, and leaves nothing")
     func noCommand() throws {
         let site = try Site(isServed: false)
-        let child = site.begin(["run"] + site.place(.store) + ["--", "no-such-command"], name: "run")
+        let child = site.begin(["run"] + site.options(.store) + ["--", "no-such-command"], name: "run")
         #expect(child.wait() == 127)
         #expect(child.standardError.contains("no-such-command"))
         #expect(left(site) == [])
@@ -156,14 +156,14 @@ import Testing
     func verbatimOnTerminal(format: String) throws {
         let site = try Site(isServed: false)
         #expect(run("echo hello", on: site).wait() == 0)
-        let place = ["--config", site.configuration]
-        let refused = TerminalSession([Program.guestlog, "logs", "web", "-o", format] + place)
+        let options = ["--config", site.configuration]
+        let refused = TerminalSession([Program.guestlog, "logs", "web", "-o", format] + options)
         #expect(refused.shows("--force"))
         #expect(refused.wait() == 2)
-        let exported = TerminalSession([Program.guestlog, "export", format, "web"] + place)
+        let exported = TerminalSession([Program.guestlog, "export", format, "web"] + options)
         #expect(exported.shows("write them to a file"))
         #expect(exported.wait() == 2)
-        let forced = TerminalSession([Program.guestlog, "logs", "web", "-o", format, "--force"] + place)
+        let forced = TerminalSession([Program.guestlog, "logs", "web", "-o", format, "--force"] + options)
         #expect(forced.shows("hello"))
         #expect(forced.wait() == 0)
     }
@@ -192,7 +192,7 @@ import Testing
         #expect(site.guestlog("vms").text == "")
         #expect(site.guestlog("vms", "--store", "/nowhere").status == 3)
         func began(_ words: [String], _ zone: String) throws -> Substring {
-            let command = [Program.guestlog, "boots", "web"] + words + other.place(.store)
+            let command = [Program.guestlog, "boots", "web"] + words + other.options(.store)
             let child = ChildProcess(command, name: "boots" + zone, in: other.path, environment: ["TZ": zone])
             #expect(child.wait() == 0)
             return try #require(child.text.split(separator: "\n").last?.split(separator: " ")[3])

@@ -174,7 +174,7 @@ import Testing
         if way == .socket {
             try site.start()
         }
-        let words = ([Program.guestlog, "logs", "node", "-f"] + site.place(way)).joined(separator: " ")
+        let words = ([Program.guestlog, "logs", "node", "-f"] + site.options(way)).joined(separator: " ")
         let pipeline = ChildProcess(["sh", "-c", words + " | head -1"], name: "pipeline", in: site.path)
         #expect(pipeline.wait() == 0)
         #expect(pipeline.text.contains("record 1"))

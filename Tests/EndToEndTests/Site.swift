@@ -167,11 +167,11 @@ final class Site {
 
     /// Starts a command with the options for this site.
     func begin(_ words: [String], by way: Way = .store, name: String) -> ChildProcess {
-        ChildProcess([Program.guestlog] + words + place(way), name: name, in: path)
+        ChildProcess([Program.guestlog] + words + options(way), name: name, in: path)
     }
 
     /// The options for this site.
-    func place(_ way: Way) -> [String] {
+    func options(_ way: Way) -> [String] {
         way == .store ? ["--config", configuration] : ["--config", configuration, "--socket", socket]
     }
 

@@ -56,17 +56,17 @@ import Testing
     @Test("a store that is named and that no daemon keeps is not mixed up with the daemon's when something is removed")
     func changesNamedStore() throws {
         let (site, _, store) = try prepare()
-        let place = ["--store", store, "--config", site.configuration]
+        let options = ["--store", store, "--config", site.configuration]
         for (number, words) in [["vacuum", "--size", "1"], ["token", "list"], ["drop", "uu"]].enumerated() {
-            let child = ChildProcess([Program.guestlog] + words + place, name: "refused-\(number)", in: site.path)
+            let child = ChildProcess([Program.guestlog] + words + options, name: "refused-\(number)", in: site.path)
             #expect(child.wait() == 2, "\(words): \(child.standardError)")
             #expect(child.standardError.contains("keeps its store in \(site.path)/store, not in \(store)"))
         }
-        _ = run(["rm", "mine"] + place, [:], in: site, name: "remove")
-        let again = ChildProcess([Program.guestlog, "rm", "mine"] + place, name: "again", in: site.path)
+        _ = run(["rm", "mine"] + options, [:], in: site, name: "remove")
+        let again = ChildProcess([Program.guestlog, "rm", "mine"] + options, name: "again", in: site.path)
         #expect(again.wait() == 2 && again.standardError.contains("deleted already"), "\(again.standardError)")
         // The daemon has no VM of that name.
-        let both = place + ["--socket", site.socket]
+        let both = options + ["--socket", site.socket]
         let daemons = ChildProcess([Program.guestlog, "rm", "mine"] + both, name: "daemon", in: site.path)
         #expect(daemons.wait() == 2 && daemons.standardError.contains("mine"), "\(daemons.standardError)")
         #expect(run(["logs", "uu"], ["GUESTLOG_CONFIG": site.configuration], in: site, name: "kept").text == "hello\n")
@@ -76,8 +76,8 @@ import Testing
     func unknownVM() throws {
         let site = try Site()
         FileText.write(FileText.text(site.configuration) + "nonsense: 1\n", to: site.path + "/wrong.yaml")
-        for (name, place) in [("store", []), ("socket", ["--socket", site.socket])] {
-            let words = ["logs", "-f", "nosuch", "--config", site.path + "/wrong.yaml"] + place
+        for (name, options) in [("store", []), ("socket", ["--socket", site.socket])] {
+            let words = ["logs", "-f", "nosuch", "--config", site.path + "/wrong.yaml"] + options
             let child = ChildProcess([Program.guestlog] + words, name: name, in: site.path)
             #expect(child.wait() == 2 && child.standardError.contains("no VM"), "\(child.standardError)")
             let notices = child.standardError.split(separator: "\n").count { $0.contains("only store and socket") }
@@ -89,8 +89,8 @@ import Testing
     func readsNamedStore() throws {
         let (site, _, store) = try prepare()
         for (number, words) in Self.commands.enumerated() {
-            let place = ["--store", store, "--config", site.configuration]
-            let child = run(words + place, [:], in: site, name: "option-\(number)")
+            let options = ["--store", store, "--config", site.configuration]
+            let child = run(words + options, [:], in: site, name: "option-\(number)")
             #expect(child.text.contains("mine") && !child.text.contains("uu"), "\(words): \(child.text)")
             #expect(child.standardError == "")
             let absent = site.guestlog(words + ["--store", "/nowhere"])
