@@ -155,7 +155,7 @@ private struct SeenLog {
         #expect(try eventually { try StoredText(of: stream, in: store).boots.contains { $0.event == .panic } })
         daemon.kill(SIGTERM)
         let markers = try StoredText(of: stream, in: store).markers.filter { $0.detail.boot?.event == .panic }
-        #expect(markers.map(\.place) == [text.count])
+        #expect(markers.map(\.index) == [text.count])
     }
 
     @Test("after SIGKILL inside every call that changes a file, nothing committed is lost or duplicated")

@@ -81,7 +81,7 @@ import Testing
         }
         site.fileSystem.set(.healthy)
         #expect(eventually { site.text(Self.name(2)) == "hello\n" })
-        #expect(try site.stored(Self.name(2)).markers.first?.place == 0)
+        #expect(try site.stored(Self.name(2)).markers.first?.index == 0)
         #expect(Self.boots(of: Self.name(2), at: site).first == .powerOn)
     }
 

@@ -14,7 +14,7 @@ import Testing
 
     /// The positions of markers of a panic.
     private func ends(_ stored: StoredText) -> [Int] {
-        stored.markers.filter { $0.detail.boot?.event == .panic }.map(\.place)
+        stored.markers.filter { $0.detail.boot?.event == .panic }.map(\.index)
     }
 
     @Test("an announced end is marked after the last words, without further output")
@@ -44,7 +44,7 @@ import Testing
         let text = BootTable.linux + Self.panic
         try fixture.say(text + BootTable.seaBIOS)
         #expect(try eventually { try fixture.stored().boots.contains { $0.event == .firmware } })
-        let markers = try fixture.stored().markers.filter { $0.place == text.utf8.count }
+        let markers = try fixture.stored().markers.filter { $0.index == text.utf8.count }
         #expect(markers.compactMap(\.detail.boot?.event) == [.panic, .firmware])
     }
 }

@@ -231,7 +231,7 @@ private final class Numbers: Sendable {
         let stored = try fixture.stored()
         #expect(stored.gaps == [gap])
         let index = stored.bytes.count - batch.text.count
-        #expect(stored.markers.first { $0.detail.gap != nil }?.place == index)
+        #expect(stored.markers.first { $0.detail.gap != nil }?.index == index)
     }
 
     @Test("small batches and markers give other streams their turns as soon as large ones do")

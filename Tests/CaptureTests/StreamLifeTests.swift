@@ -269,7 +269,7 @@ import Testing
         }
         #expect(eventually { site.text("web") == "words\n" })
         let markers = try site.stored("web").markers
-        #expect(markers.count > StoreLimits.recordsPerPair && markers.allSatisfy { $0.place == 0 })
+        #expect(markers.count > StoreLimits.recordsPerPair && markers.allSatisfy { $0.index == 0 })
         try site.write("more\n", by: key)
         #expect(eventually { site.text("web") == "words\nmore\n" })
         #expect(try site.stored("web").gaps.isEmpty)

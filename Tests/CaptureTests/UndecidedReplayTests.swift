@@ -50,7 +50,7 @@ import Testing
     /// Expects the gap where the connection was lost, and only there.
     private func expectGap(in site: Site) throws {
         let markers = try site.stored("web").markers.filter { $0.detail.gap != nil }
-        #expect(markers.map(\.place) == [before.utf8.count])
+        #expect(markers.map(\.index) == [before.utf8.count])
         #expect(markers.map(\.detail.gap?.reason) == [.disconnected])
     }
 

@@ -37,7 +37,7 @@ struct CaptureAudit {
         counted = text.lostBytes
         markers = text.markers.map { marker in
             let gap = marker.detail.gap.map { gap in "\(gap.reason) \(gap.bytes.map { String($0) } ?? "?") bytes" }
-            return "\(marker.place): \(gap ?? marker.detail.boot.map { "\($0.event)" } ?? "other")"
+            return "\(marker.index): \(gap ?? marker.detail.boot.map { "\($0.event)" } ?? "other")"
         }
         .joined(separator: ", ")
         let lines = Self.wholeLines(in: text.bytes)
@@ -79,7 +79,7 @@ struct CaptureAudit {
     /// Each place where lines are missing or torn must have a marker, with at most a line between: one that counts the
     /// missing bytes, or one for an unknown number.
     private mutating func checkHoles(_ lines: [StoredLine], _ record: TalkingChardev.Record, _ text: StoredText) {
-        let gaps = text.markers.compactMap { marker in marker.detail.gap.map { (place: marker.place, gap: $0) } }
+        let gaps = text.markers.compactMap { marker in marker.detail.gap.map { (index: marker.index, gap: $0) } }
         var firstGap = 0
         /// The offset of each line in the written bytes.
         var offsets: [Int: Int] = [:]
@@ -100,10 +100,10 @@ struct CaptureAudit {
             guard missing != 0 || line.number != before.number + 1 || line.start != before.end else {
                 continue
             }
-            while firstGap < gaps.count, gaps[firstGap].place < before.start {
+            while firstGap < gaps.count, gaps[firstGap].index < before.start {
                 firstGap += 1
             }
-            let near = gaps[firstGap...].prefix { $0.place <= line.end }.map(\.gap)
+            let near = gaps[firstGap...].prefix { $0.index <= line.end }.map(\.gap)
             let isUnknown = near.contains { $0.bytes == nil }
             let counted = near.reduce(0) { $0 + Int($1.bytes ?? 0) }
             if !isUnknown, counted < missing || near.isEmpty {

@@ -59,9 +59,9 @@ import Transforms
         let stored = try StoredText(of: StreamID(vm: (vm ?? self.vm).directoryName, stream: .console0), in: store)
         var text = ""
         var start = 0
-        for (place, detail) in stored.markers {
-            text += String(decoding: stored.bytes[start..<place], as: UTF8.self)
-            start = place
+        for (index, detail) in stored.markers {
+            text += String(decoding: stored.bytes[start..<index], as: UTF8.self)
+            start = index
             text += detail.boot.map { "[\($0.event.name)]" } ?? ""
             text += detail.origin.map { "[\($0)]" } ?? ""
             text += detail.gap == nil ? "" : "[gap]"

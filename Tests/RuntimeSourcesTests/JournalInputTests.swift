@@ -197,7 +197,7 @@ import Transforms
         #expect(try numbers() == [1, 4, 5])
     }
 
-    @Test("a divided line that is the first entry after the end does not make the place the head")
+    @Test("a divided line that is the first entry after the end does not make the position the head")
     func partAfterEnd() throws {
         write(1)
         try read(fromHead: false) {
@@ -222,8 +222,8 @@ import Transforms
         #expect(journal.warnings.last?.contains("4 entries of the journal could not be read") == true)
     }
 
-    @Test("when a place is gone nothing is skipped after it")
-    func removedPlace() throws {
+    @Test("when a position is gone nothing is skipped after it")
+    func removedPosition() throws {
         write(1)
         write(2, Self.part)
         write(3)

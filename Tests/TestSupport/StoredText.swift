@@ -9,7 +9,7 @@ public struct StoredText {
     public var gaps: [GapDetail] = []
     public var boots: [BootDetail] = []
     /// All markers, each with the index in `bytes` that it precedes.
-    public var markers: [(place: Int, detail: RecordDetail)] = []
+    public var markers: [(index: Int, detail: RecordDetail)] = []
     /// Ranges without bytes that no marker explains.
     public var missing: [Batch.Missing] = []
     /// The bytes after the last of those ranges.
@@ -26,11 +26,11 @@ public struct StoredText {
             if !batch.missing.isEmpty {
                 lastMissing = bytes.count
             }
-            let blockPlace = bytes.count - Int(batch.start - batch.block.offset)
+            let blockIndex = bytes.count - Int(batch.start - batch.block.offset)
             bytes.append(contentsOf: batch.block.text[Int(batch.start - batch.block.offset)...])
             for record in batch.block.records[batch.firstRecord...] where !record.detail.isEmpty {
                 let detail = RecordDetail(decoding: record.detail)
-                markers.append((blockPlace + Int(record.offset - batch.block.offset), detail))
+                markers.append((blockIndex + Int(record.offset - batch.block.offset), detail))
                 if let gap = detail.gap {
                     gaps.append(gap)
                 }
