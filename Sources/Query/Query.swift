@@ -15,7 +15,7 @@
 //       StreamMerger                several streams in one order: (running maximum of time, stream, offset)
 //       Formats/                    one file a format: an entry in, bytes out
 //     QueryCursor                   where a result ended, as an opaque word
-//     BootList, VMLookup, VMReport  boots, names, and reports
+//     BootList, VMLookup, VMReport  boots, names, and reports; VMListing: an entry of the list of VMs
 //     PatternWait                   waits until a guest prints a match
 //     Following                     repeats either after commits; a StoreObserver wakes it
 //       FolderObserver              the observer outside the daemon: inotify

@@ -20,20 +20,21 @@ extension V1API {
         var listed: [JSON] = []
         var seen: Set<String> = []
         for vm in try context.store(for: caller).vms() {
-            let live = vm.ended == nil
             // The hub knows a VM that was recreated under its name by that name alone.
             let folder = vm.identity.withoutInstance.directoryName
             seen.insert(folder)
-            listed.append(
-                VMListing(
-                    vm: vm,
-                    report: VMReport(of: vm, in: context.capture.store),
-                    consoles: live ? consoles[folder] ?? [] : [],
-                    statistics: live ? statistics[folder]?.map(\.value) ?? [] : [],
-                    problem: live ? context.capture.problems.problem(of: vm.identity) : nil,
-                    domain: live ? context.domain(of: vm.identity) : nil
-                ).json
+            let report = VMReport(of: vm, in: context.capture.store)
+            guard vm.ended == nil else {
+                listed.append(VMListing(vm: vm, report: report).json)
+                continue
+            }
+            let live = LiveVM(
+                consoles: consoles[folder] ?? [],
+                statistics: statistics[folder]?.map(\.value) ?? [],
+                problem: context.capture.problems.problem(of: vm.identity),
+                domain: context.domain(of: vm.identity)
             )
+            listed.append(live.listing(of: vm, report).json)
         }
         var silent = Dictionary(uniqueKeysWithValues: consoles.map { ($0.key, $0.value[0].definition.vm) })
         for domain in context.domains.domains {
@@ -43,14 +44,12 @@ extension V1API {
             }
         }
         for (folder, vm) in silent.sorted(by: { $0.value.name < $1.value.name }) where !seen.contains(folder) {
-            listed.append(
-                VMListing(
-                    silent: vm,
-                    consoles: consoles[folder] ?? [],
-                    problem: context.capture.problems.problem(of: vm),
-                    domain: context.domain(of: vm)
-                ).json
+            let live = LiveVM(
+                consoles: consoles[folder] ?? [],
+                problem: context.capture.problems.problem(of: vm),
+                domain: context.domain(of: vm)
             )
+            listed.append(live.listing(silent: vm).json)
         }
         return .object([("vms", .array(listed))])
     }
