@@ -5,6 +5,7 @@ import ConsoleHub
 import GuestCollector
 import HTTPAPI
 import Glibc
+public import Libvirt
 import LogModel
 import LogStore
 public import Outputs

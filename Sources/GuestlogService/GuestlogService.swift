@@ -6,7 +6,7 @@
 //     Daemon                  guestlog serve                                                    begin here
 //       DaemonProcess         what the daemons have in common: signals, the watchdog, replacement by another image
 //       APIListeners          the API's sockets; CertificateWatch reads its certificate again
-//       DomainFollower        libvirt's VMs, for names, states and serial ports (DomainSurvey, LibvirtConsoles)
+//       LibvirtConsoles       the consoles of libvirt's running VMs, to be joined
 //       Node/                 the VMs of a KubeVirt node: their folders, pods and logs
 //       DaemonOutputs         the outputs, and the API's requests about them
 //     Virtlogd                guestlog virtlogd: libvirt's log daemon; VirtlogdTakeOver exchanges it for virtlogd

@@ -4,6 +4,7 @@ import Capture
 import ConsoleHub
 import HTTPAPI
 import Glibc
+import Libvirt
 import LogModel
 import LogStore
 import Outputs

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Libvirt
 import SystemIO
 
 /// The domains of one libvirt connection. Each scan queries their list only; a domain's XML is read again when its name

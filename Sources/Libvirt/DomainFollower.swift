@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ConsoleHub
-import Libvirt
 import SystemIO
 
 /// The body of a `DomainWatch`'s thread: connects to libvirt, follows the changes of its domains, and reconnects.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import Libvirt
 public import SystemIO
 
 /// Keeps a `DomainDirectory` up to date with libvirt, on a thread of its own.
