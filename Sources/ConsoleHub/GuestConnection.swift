@@ -11,7 +11,7 @@ final class GuestConnection: EventHandler {
     let connection: Connection
     private unowned let console: Console
     private var token: EventLoop.Token?
-    private var unsent: [UInt8] = []
+    private var unsent = PendingOutput()
     private var telnet: TelnetStream?
     /// Whether the first byte is still to come that tells whether it speaks Telnet.
     private var mayBeTelnet: Bool
@@ -63,27 +63,17 @@ final class GuestConnection: EventHandler {
     /// Sends input, and buffers what the guest does not take yet.
     func send(_ bytes: UnsafeRawBufferPointer) {
         let accepted = UnsafeRawBufferPointer(rebasing: bytes.prefix(max(0, 2 * Self.unsentLimit - unsent.count)))
-        unsent += telnet?.encode(accepted) ?? Array(accepted)
+        unsent.append(telnet?.encode(accepted) ?? Array(accepted))
         sendUnsent()
     }
 
     private func sendUnsent() {
         let hadUnsent = !unsent.isEmpty
-        while !unsent.isEmpty {
-            let count = unsent.withUnsafeBytes { write(connection.descriptor.raw, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR {
-                continue
-            }
-            guard count > 0 else {
-                if errno != EAGAIN {
-                    unsent.removeAll()
-                }
-                break
-            }
-            unsent.removeFirst(count)
+        if !unsent.write(to: connection.descriptor.raw) {
+            unsent.removeAll()
         }
         if let token {
-            console.shard.loop.modify(token, for: unsent.isEmpty ? .readable : [.readable, .writable])
+            console.shard.loop.modify(token, for: unsent.interest)
         }
         if hadUnsent, unsent.isEmpty {
             console.inputDrained()
@@ -105,7 +95,7 @@ final class GuestConnection: EventHandler {
         var answer: [UInt8] = []
         let count = telnet?.decode(UnsafeMutableRawBufferPointer(mutating: bytes), answer: &answer) ?? 0
         if !answer.isEmpty {
-            unsent += answer
+            unsent.append(answer)
             sendUnsent()
         }
         let output = UnsafeRawBufferPointer(rebasing: bytes[..<count])

@@ -23,7 +23,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
     private var firstBytesTimer: EventLoop.TimerToken?
     /// Bytes received before the protocol was known.
     private var first: [UInt8] = []
-    private var output: [UInt8] = []
+    private var output = PendingOutput()
     /// The memory use last reported.
     private var memory = 0
     private var isBlocked = false
@@ -204,7 +204,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
         guard !isClosed else {
             return
         }
-        output.append(contentsOf: bytes)
+        output.append(bytes)
         flush()
         if output.count > Self.outputLimit {
             end(SilentPeer())
@@ -229,15 +229,8 @@ final class CollectorConnection: EventHandler, ConversationHost {
     // MARK: - Sending and closing
 
     private func flush() {
-        while !output.isEmpty {
-            let count = output.withUnsafeBytes { Glibc.send(socket.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            guard count > 0 else {
-                if ![EAGAIN, EINTR].contains(errno) {
-                    output.removeAll()
-                }
-                break
-            }
-            output.removeFirst(count)
+        if !output.write(to: socket.raw) {
+            output.removeAll()
         }
         if isClosing, output.isEmpty {
             end(failure)

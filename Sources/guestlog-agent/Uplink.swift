@@ -21,7 +21,7 @@ final class Uplink: EventHandler {
     private var token: EventLoop.Token?
     private var isConnecting = false
     private(set) var isConnected = false
-    private var output: [UInt8] = []
+    private var output = PendingOutput()
     private var backoff = Uplink.delays
 
     /// From 50 ms to 5 s: a host that restarts its collector has the agent back soon.
@@ -102,7 +102,7 @@ final class Uplink: EventHandler {
         } else {
             socket = nil
         }
-        (isConnecting, isConnected, output) = (false, false, [])
+        (isConnecting, isConnected, output) = (false, false, PendingOutput())
         onEvent(.ended(reason))
         let delay = backoff.next()
         loop.schedule(afterMicroseconds: Int64.random(in: delay / 2...delay * 3 / 2)) { [weak self] in self?.connect() }
@@ -155,7 +155,7 @@ final class Uplink: EventHandler {
 
     /// Sends `bytes`, now or when the kernel has room.
     func send(_ bytes: [UInt8]) {
-        output.append(contentsOf: bytes)
+        output.append(bytes)
         flush()
     }
 
@@ -163,15 +163,10 @@ final class Uplink: EventHandler {
         guard let raw = socket?.raw, isConnected else {
             return
         }
-        while !output.isEmpty {
-            let count = output.withUnsafeBytes { write(raw, $0.baseAddress, $0.count) }
-            guard count > 0 else {
-                break
-            }
-            output.removeFirst(count)
-        }
+        // A connection that fails has hung up, and ends by that event.
+        _ = output.write(to: raw)
         if let token {
-            loop.modify(token, for: output.isEmpty ? .readable : [.readable, .writable])
+            loop.modify(token, for: output.interest)
         }
     }
 }

@@ -28,7 +28,7 @@ struct RunStreams: ~Copyable {
     private var input: RunInput
     private var end = RunEnd()
     private var copy: OutputCopy
-    private var unsent: [UInt8] = []
+    private var unsent = PendingOutput()
     /// Whether the hub has cut the connection off, because the output is too far behind: input waits for the next one.
     private var isCutOff = false
     private var messages = RunMessages()
@@ -190,7 +190,7 @@ struct RunStreams: ~Copyable {
             Self.copySize(to: pseudoTerminal)
         case .sendEnd:
             if let character = pseudoTerminal.endOfFile {
-                unsent.append(character)
+                unsent.append(CollectionOfOne(character))
                 sendInput()
             }
         case nil:
@@ -216,7 +216,7 @@ struct RunStreams: ~Copyable {
         var buffer = [UInt8](repeating: 0, count: Self.inputSize)
         let count = read(STDIN_FILENO, &buffer, buffer.count)
         if count > 0 {
-            unsent.append(contentsOf: buffer[..<count])
+            unsent.append(buffer[..<count])
             sendInput()
         } else if count == 0 || errno != EAGAIN && errno != EINTR {
             input.ended()
@@ -225,10 +225,7 @@ struct RunStreams: ~Copyable {
 
     /// Sends what the console takes. No more is read before that is empty.
     private mutating func sendInput() {
-        let count = write(copy.console, unsent, unsent.count)
-        if count > 0 {
-            unsent.removeFirst(count)
-        } else if errno != EAGAIN, errno != EINTR {
+        if !unsent.write(to: copy.console) {
             isCutOff = true
         }
     }

@@ -13,7 +13,7 @@ final class ForwardSender: EventHandler {
     private let onMemory: (ForwardSender) -> Void
     private var onEnd: ((ForwardSender, (any Error)?) -> Void)?
     private var token: EventLoop.Token?
-    private var output: [UInt8] = []
+    private var output = PendingOutput()
     private var isEnded = false
 
     /// Bytes read in one turn.
@@ -85,7 +85,7 @@ final class ForwardSender: EventHandler {
         guard !isEnded, !bytes.isEmpty else {
             return
         }
-        output += bytes
+        output.append(bytes)
         flush()
         if output.count > ForwardLimits.unread {
             end(ForwardMessage.Fault(description: "the sender does not read acknowledgements"))
@@ -93,20 +93,11 @@ final class ForwardSender: EventHandler {
     }
 
     private func flush() {
-        while !output.isEmpty {
-            let count = output.withUnsafeBytes {
-                Glibc.send(socket.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard count > 0 else {
-                if count < 0, errno != EAGAIN, errno != EINTR {
-                    output = []
-                }
-                break
-            }
-            output.removeFirst(count)
+        if !output.write(to: socket.raw) {
+            output.removeAll()
         }
         if let token {
-            loop.modify(token, for: output.isEmpty ? .readable : [.readable, .writable])
+            loop.modify(token, for: output.interest)
         }
     }
 
