@@ -43,7 +43,7 @@ public struct DomainHook: Sendable {
     private func logged(_ domain: [UInt8], _ files: ConsoleFiles) throws -> [UInt8] {
         var xml = try DomainXML(domain)
         // A custom device may come first, and is not ours to log.
-        guard try DomainFacts(xml: domain).ports.first?.source == .unixListener(path: files.socket) else {
+        guard try DomainFacts(xml).ports.first?.source == .unixListener(path: files.socket) else {
             throw KubeVirtError("the domain's first serial device does not listen at \(files.socket)")
         }
         _ = try xml.addLog(file: files.log, serialOnly: isSerialOnly)

@@ -32,10 +32,12 @@ public struct DomainFacts: Hashable, Sendable {
     /// Parses `xml`, UTF-8 with or without a byte order mark. Throws `malformed` for malformed XML, `documentType`,
     /// `notDomain`, and `noName`.
     public init(xml: [UInt8]) throws(DomainXMLError) {
-        let document = try XMLDocument(xml)
-        guard document.root.name == "domain" else {
-            throw .notDomain
-        }
+        try self.init(DomainXML(xml))
+    }
+
+    /// The facts in XML that has been parsed. Throws `noName`.
+    public init(_ xml: DomainXML) throws(DomainXMLError) {
+        let document = xml.document
         func text(_ name: String) -> String? {
             document.children(of: document.root, named: name).first?.text
         }

@@ -24,7 +24,7 @@ public struct DomainXML: Sendable {
         case notThere
     }
 
-    private var document: XMLDocument
+    private(set) var document: XMLDocument
 
     /// Parses `text`, UTF-8 with or without a byte order mark. Throws `malformed` for malformed XML, `documentType`,
     /// and `notDomain`.
