@@ -3,8 +3,8 @@
 import LogModel
 import LogStore
 
-/// The losses of one stream that are not yet recorded. A marker is written when the gap begins, every ten seconds while
-/// it lasts, and when it ends; each counts the losses since the one before.
+/// The losses of one stream that are not yet recorded. A marker is written when the gap begins, while it lasts as
+/// `GapMarkerPacing` says, and when it ends; each counts the losses since the one before.
 ///
 /// The shard has one for bytes that did not fit into the ring or exceeded the rate; the writer has one for bytes that
 /// could not be stored. The counts are in the stream's slot of the ring, so that they outlive the process. When they
@@ -29,14 +29,11 @@ struct OpenGap {
         }
     }
 
-    /// The interval between markers of a gap that lasts, in microseconds.
-    static let markerInterval: Int64 = 10_000_000
-
     private let counter: Counter
     private var place: (ring: InflightRing, slot: Int)?
     /// Whether something was lost and the closing marker is not written.
     private(set) var isOpen = false
-    private var lastEmitted: Int64?
+    private var pacing = GapMarkerPacing()
 
     init(_ counter: Counter, in ring: InflightRing, slot: Int) {
         self.counter = counter
@@ -61,7 +58,7 @@ struct OpenGap {
         var loss = loss
         if !isOpen {
             isOpen = true
-            lastEmitted = nil
+            pacing = GapMarkerPacing()
             loss.since = time
             loss.reason = UInt64(reason.rawValue)
         }
@@ -72,7 +69,7 @@ struct OpenGap {
 
     /// Whether another marker of a gap that lasts is due, at `now` (monotonic microseconds).
     func isDue(at now: Int64) -> Bool {
-        isOpen && lastEmitted.map { now - $0 >= Self.markerInterval } ?? true
+        isOpen && pacing.isDue(at: now)
     }
 
     /// The contents of the next marker: the losses since the last one.
@@ -92,7 +89,7 @@ struct OpenGap {
         let loss = loss
         set(isClosed ? InflightRing.Loss() : InflightRing.Loss(since: loss.since, reason: loss.reason))
         isOpen = !isClosed
-        lastEmitted = now
+        pacing.noteMarker(at: now)
     }
 
     /// Counts in another slot from now on, and moves the current counts there.

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Capture
 import LogModel
 
-/// A loss of a guest's records that may go on. A marker is written when it begins, every ten seconds while it lasts, and
-/// when it ends; each counts what was lost since the one before. Without I/O; times are monotonic, in microseconds.
+/// A loss of a guest's records that may go on. A marker is written when it begins, while it lasts as `GapMarkerPacing`
+/// says, and when it ends; each counts what was lost since the one before. Without I/O; times are monotonic, in
+/// microseconds.
 struct OpenLoss {
     let reason: GapReason
     private let since: Timestamp
     /// What no marker counts yet.
     private var bytes = 0
     private var records = 0
-    private var lastMarker: Int64?
+    private var pacing = GapMarkerPacing()
     private var lastLoss: Int64
 
-    /// The interval between markers of a loss that lasts.
-    private static let markerInterval: Int64 = 10_000_000
     /// A loss has ended when nothing was lost for so long.
     static let quietInterval: Int64 = 1_000_000
 
@@ -36,10 +36,13 @@ struct OpenLoss {
 
     /// The next marker of a loss that lasts, if it is due.
     mutating func takeMarker(at now: Int64) -> GapDetail? {
-        guard lastMarker.map({ now - $0 >= Self.markerInterval }) ?? true else {
+        guard pacing.isDue(at: now) else {
             return nil
         }
-        defer { (bytes, records, lastMarker) = (0, 0, now) }
+        defer {
+            (bytes, records) = (0, 0)
+            pacing.noteMarker(at: now)
+        }
         return marker(isClosed: false)
     }
 
