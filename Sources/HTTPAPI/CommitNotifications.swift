@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogStore
-import NIOConcurrencyHelpers
 import NIOCore
 import Query
 
 /// Delivers commit notifications to one request, until its connection is closed.
 final class CommitNotifications: StoreObserver {
-    private let notifier: CommitNotifier
+    private let subscriptions: CommitSubscriptions
     private let reader: RequestReader
     private let closed: EventLoopFuture<Void>
-    private let wakeUps: AsyncStream<WakeReason>
-    private let continuation: AsyncStream<WakeReason>.Continuation
-    /// What has changed since the last wait.
-    private let changes = NIOLockedValueBox(StoreChanges.nothing)
-    private let subscriptions = NIOLockedValueBox<[String?: CommitNotifier.Subscription]>([:])
+    private let wakeUps: AsyncStream<WakeUp>
+    private let continuation: AsyncStream<WakeUp>.Continuation
+
+    private enum WakeUp {
+        case changeOrTimer, closed
+    }
 
     /// The longest single wait, in microseconds: a day.
     private static let longest: Int64 = 86_400_000_000
 
     init(_ notifier: CommitNotifier, _ reader: RequestReader, until closed: EventLoopFuture<Void>) {
-        self.notifier = notifier
         self.reader = reader
         self.closed = closed
-        (wakeUps, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-        let continuation = continuation
+        let (wakeUps, continuation) = AsyncStream.makeStream(of: WakeUp.self, bufferingPolicy: .bufferingNewest(1))
+        (self.wakeUps, self.continuation) = (wakeUps, continuation)
+        subscriptions = CommitSubscriptions(to: notifier) { continuation.yield(.changeOrTimer) }
         closed.whenComplete { _ in
             continuation.yield(.closed)
             continuation.finish()
@@ -32,17 +32,7 @@ final class CommitNotifications: StoreObserver {
     }
 
     func observe(_ folders: [String]) {
-        let (continuation, changes) = (continuation, changes)
-        subscriptions.withLockedValue { subscriptions in
-            // The first component is the VM's folder; the root stands for all VMs.
-            for vm in Set(folders.map { $0.split(separator: "/").first.map { String($0) } })
-            where subscriptions[vm] == nil {
-                subscriptions[vm] = notifier.subscribe(to: vm) { new in
-                    changes.withLockedValue { $0 = $0.union(new) }
-                    continuation.yield(.changed(new))
-                }
-            }
-        }
+        subscriptions.observe(folders)
     }
 
     func wait(microseconds: Int64?) async -> WakeReason {
@@ -52,22 +42,19 @@ final class CommitNotifications: StoreObserver {
         let continuation = continuation
         let timer = microseconds.map { limit in
             closed.eventLoop.scheduleTask(in: .microseconds(min(limit, Self.longest))) {
-                _ = continuation.yield(.timeout)
+                _ = continuation.yield(.changeOrTimer)
             }
         }
         defer { timer?.cancel() }
-        for await reason in wakeUps {
+        for await wakeUp in wakeUps {
             // A timer may have replaced the wake-up of a change, never the change itself.
-            return reason == .closed ? .closed : changed() ?? .timeout
+            return wakeUp == .closed ? .closed : changed() ?? .timeout
         }
         return .closed
     }
 
     private func changed() -> WakeReason? {
-        let changes = changes.withLockedValue { changes in
-            defer { changes = .nothing }
-            return changes
-        }
+        let changes = subscriptions.takeChanges()
         return changes == .nothing ? nil : .changed(changes)
     }
 
