@@ -139,15 +139,8 @@ extension CollectorOptions {
                 throw section.error(at: key, "'\(value)' is not a VM's \(key): use \(rule)")
             }
         }
-        var uuid: String?
-        if let text = try section.text("uuid") {
-            uuid = VMIdentity.canonicalUUID(text)
-            guard uuid != nil else {
-                throw section.error(at: "uuid", "\(text) is not a UUID")
-            }
-        }
         return Guest(
-            vm: VMIdentity(name: name, uuid: uuid, namespace: namespace),
+            vm: VMIdentity(name: name, uuid: try section.uuid("uuid"), namespace: namespace),
             endpoint: try endpoint(kind, location, section)
         )
     }

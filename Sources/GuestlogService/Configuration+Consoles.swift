@@ -31,7 +31,7 @@ extension Configuration {
             try section.refuse(Self.storedKeys) { _ in "has no effect with on-demand, which stores nothing: remove one"
             }
         }
-        let stream = try self.stream(section)
+        let stream = try section.streamName("stream") ?? .console0
         let rate = try self.rate(section)
         var limits = RotationLimits.default
         limits.size = try section.size("plain-size") ?? limits.size
@@ -56,14 +56,12 @@ extension Configuration {
         guard let endpoint = Endpoint(kind + ":" + place) else {
             throw section.error(at: kind, "\(place): \(Endpoint.fault(in: "\(kind):\(place)"))")
         }
-        var uuid: String?
-        if let text = try section.text("uuid") {
-            uuid = VMIdentity.canonicalUUID(text)
-            guard uuid != nil else {
-                throw section.error(at: "uuid", "\(text) is not a UUID")
-            }
-        }
-        let key = StreamKey(name: name, uuid: uuid, namespace: try section.text("namespace"), stream: stream)
+        let key = StreamKey(
+            name: name,
+            uuid: try section.uuid("uuid"),
+            namespace: try section.text("namespace"),
+            stream: stream
+        )
         let plainFile = plain.map { StreamOptions.PlainFile(path: $0, limits: limits) }
         do throws(DefinitionError) {
             let console = try ConsoleHub.Definition(
@@ -80,16 +78,6 @@ extension Configuration {
         } catch {
             throw section.error(at: nil, "\(error)")
         }
-    }
-
-    private func stream(_ section: ConfigurationReader) throws(ConfigurationError) -> StreamName {
-        guard let text = try section.text("stream") else {
-            return .console0
-        }
-        guard let stream = StreamName(text) else {
-            throw section.error(at: "stream", "\(text) is not a stream name: use \(StreamName.rule)")
-        }
-        return stream
     }
 
     func rate(_ section: ConfigurationReader) throws(ConfigurationError) -> RateLimit? {

@@ -56,10 +56,7 @@ extension OutputSettings {
             }
             var names: Set<StreamName> = []
             for word in words {
-                guard let name = StreamName(word) else {
-                    throw section.error(at: "streams", "\(word) is not a stream name: use \(StreamName.rule)")
-                }
-                names.insert(name)
+                names.insert(try section.streamName("streams", word))
             }
             streams = names
         }

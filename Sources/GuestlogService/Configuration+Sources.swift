@@ -68,10 +68,7 @@ extension Configuration {
         if let fault = VMIdentity.fault(inName: vm) {
             throw section.error(at: "vm", "'\(vm)' is not a VM's name: use \(fault)")
         }
-        let word = try section.text("stream") ?? streamWord(name)
-        guard let stream = StreamName(word) else {
-            throw section.error(at: "stream", "\(word) is not a stream name: use \(StreamName.rule)")
-        }
+        let stream = try section.streamName("stream", section.text("stream") ?? streamWord(name))
         var source = SourceDefinition(
             name: name,
             kind: try readKind(section, type),

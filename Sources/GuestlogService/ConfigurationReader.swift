@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LogModel
 import TextFormats
 import Yams
 
@@ -124,20 +123,6 @@ struct ConfigurationReader {
             texts.append((vms, text))
         }
         return texts
-    }
-
-    /// The VMs that match one of `words`, the value of `key`. Throws when no VM can match one of them.
-    func vmPattern(_ key: String, _ words: [String]) throws(ConfigurationError) -> VMPattern {
-        guard !words.isEmpty else {
-            throw error(at: key, "\(path)\(key) is empty, so no VM matches: remove it for all VMs")
-        }
-        if let word = words.first(where: { !VMPattern.canMatch($0) }) {
-            throw error(
-                at: key,
-                "\(path)\(key): '\(word)' matches no VM; use a pattern of names such as db-* or lab/db-*, or a UUID"
-            )
-        }
-        return VMPattern(words)
     }
 
     /// A mapping of names to texts, in the order of the file; empty when it is absent.
