@@ -67,7 +67,7 @@ final class Discovery: @unchecked Sendable {
         case .fifo: endpoint = .fifo(path: found.path)
         case .characterDevice: endpoint = .terminal(path: found.path)
         case .regular where patterns[found.pattern].path.endsInLiteral:
-            return "it is \(found.kind.words); a console is a socket, a FIFO or a terminal"
+            return "it is \(found.kind); a console is a socket, a FIFO or a terminal"
         case .link, .regular, .directory, .blockDevice: return nil
         }
         let pattern = patterns[found.pattern]

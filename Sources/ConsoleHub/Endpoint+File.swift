@@ -28,11 +28,11 @@ extension Endpoint {
         }
         switch self {
         case .connect where found != .socket:
-            throw SystemError("connect", path, code: ENOTSOCK, reason: "it is \(found.words), not a socket")
+            throw SystemError("connect", path, code: ENOTSOCK, reason: "it is \(found), not a socket")
         case .fifo where found != .fifo:
-            throw SystemError("open", path, code: EINVAL, reason: "it is \(found.words), not a FIFO")
+            throw SystemError("open", path, code: EINVAL, reason: "it is \(found), not a FIFO")
         case .terminal where !file.isPseudoTerminal:
-            throw SystemError("open", path, code: ENOTTY, reason: "it is \(found.words), not a pseudo-terminal")
+            throw SystemError("open", path, code: ENOTTY, reason: "it is \(found), not a pseudo-terminal")
         default: break
         }
         if case .terminal = self, let directory = file.directory, directory.owner != file.attributes.owner {

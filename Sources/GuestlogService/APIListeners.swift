@@ -78,7 +78,7 @@ final class APIListeners {
             try serve(Self.networkName, .network(listener), server)
             network = listener
             problems.clear(Self.subject)
-            diagnostics.log(.notice, "the API listens at \(settings.words)")
+            diagnostics.log(.notice, "the API listens at \(settings.summary)")
         } catch {
             closeNetwork()
             raise(Self.subject, "\(error); nothing listens at \(settings.address)")

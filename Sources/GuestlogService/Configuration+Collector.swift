@@ -195,9 +195,9 @@ extension CollectorOptions {
 
     /// The settings, for display.
     var settings: [(name: String, value: String)] {
-        func words(_ port: UInt32?) -> String { port.map { String($0) } ?? "none" }
+        func text(_ port: UInt32?) -> String { port.map { String($0) } ?? "none" }
         return [
-            ("collector.port", words(port)), ("collector.notify-port", words(notifyPort)),
+            ("collector.port", text(port)), ("collector.notify-port", text(notifyPort)),
             (
                 "collector.rate",
                 "\(Quantities.size(limits.bytes.rate))/s (burst \(Quantities.size(limits.bytes.burst)))"

@@ -85,10 +85,10 @@ extension OutputSettings {
 
 extension Configuration {
     /// The outputs, as shown by `config show`.
-    var outputWords: [(name: String, value: String)] {
+    var outputSettings: [(name: String, value: String)] {
         outputs.map { output in
             let vms = output.vms == .all ? "all VMs" : "\(output.vms)"
-            return ("output \(output.name)", "\(output.destination.words): \(vms)")
+            return ("output \(output.name)", "\(output.destination.summary): \(vms)")
         }
     }
 }

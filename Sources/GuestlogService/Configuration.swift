@@ -229,20 +229,20 @@ public struct Configuration: Sendable {
         var settings = [
             ("store", store), ("runtime", runtime), ("socket", socket), ("log-level", level),
             ("retention.vm", Quantities.size(quota.bytes)), ("retention.total", Quantities.size(effectiveTotal())),
-            ("retention.age", Self.words(age: quota.age)),
+            ("retention.age", Self.text(age: quota.age)),
             ("retention.deleted", Quantities.duration(microseconds: deletedAge)),
-            ("api.listen", listener?.words ?? "nowhere"),
+            ("api.listen", listener?.summary ?? "nowhere"),
             ("openstack.console-url", nova.consoleURL ?? "the request's address"),
             ("openstack.console-life", Quantities.duration(microseconds: nova.consoleLife)),
             ("openstack.console-output", nova.output.rawValue),
             ("libvirt.socket", "\(libvirt)"), ("libvirt.log-folders", logFolders.joined(separator: ", ")),
-            ("libvirt.rate", Self.words(logRate)),
+            ("libvirt.rate", Self.text(logRate)),
         ]
         settings += collector?.settings ?? []
         settings += node?.settings ?? []
         for override in overrides {
-            let words = "\(Quantities.size(override.quota.bytes)), age \(Self.words(age: override.quota.age))"
-            settings.append(("retention of \(override.vms)", words))
+            let summary = "\(Quantities.size(override.quota.bytes)), age \(Self.text(age: override.quota.age))"
+            settings.append(("retention of \(override.vms)", summary))
         }
         for rule in charsets.rules {
             settings.append(("charset of \(rule.vms)", rule.charset.name))
@@ -252,25 +252,25 @@ public struct Configuration: Sendable {
         }
         for pattern in patterns {
             let plain = pattern.plainFile.map { StreamOptions.PlainFile(path: $0, limits: pattern.plainLimits) }
-            let words = "\(pattern.text) feeds \(pattern.stream)"
-            settings.append(("console", words + Self.words(plain) + ", " + Self.words(pattern.rate)))
+            let summary = "\(pattern.text) feeds \(pattern.stream)"
+            settings.append(("console", summary + Self.text(plain) + ", " + Self.text(pattern.rate)))
         }
         for console in consoles {
-            let words = "\(console.endpoint.description) feeds \(console.key)"
-            settings.append(("console", words + Self.words(console.plainFile) + ", " + Self.words(console.rate)))
+            let summary = "\(console.endpoint.description) feeds \(console.key)"
+            settings.append(("console", summary + Self.text(console.plainFile) + ", " + Self.text(console.rate)))
         }
-        return settings + outputWords
+        return settings + outputSettings
     }
 
-    private static func words(age: Int64?) -> String {
+    private static func text(age: Int64?) -> String {
         age.map { Quantities.duration(microseconds: $0) } ?? "any"
     }
 
-    private static func words(_ plain: StreamOptions.PlainFile?) -> String {
+    private static func text(_ plain: StreamOptions.PlainFile?) -> String {
         plain.map { ", plain file \($0.path) (\(Quantities.size($0.limits.size)), \($0.limits.backups) backups)" } ?? ""
     }
 
-    private static func words(_ rate: RateLimit?) -> String {
+    private static func text(_ rate: RateLimit?) -> String {
         rate.map { "\(Quantities.size($0.rate))/s (burst \(Quantities.size($0.burst)))" } ?? "any rate"
     }
 }

@@ -218,19 +218,19 @@ public final class Keeper {
     }
 
     private func handle(_ message: String, _ descriptor: consuming Descriptor?) {
-        var words: [Substring: Substring] = [:]
+        var fields: [Substring: Substring] = [:]
         for line in message.split(separator: "\n") {
             let name = line.prefix { $0 != "=" }
-            words[name] = line.dropFirst(name.count + 1)
+            fields[name] = line.dropFirst(name.count + 1)
         }
-        let name = words["FDNAME"].map(String.init) ?? "stored"
-        if words["READY"] == "1" {
+        let name = fields["FDNAME"].map(String.init) ?? "stored"
+        if fields["READY"] == "1" {
             hasBeenReady = true
         }
-        if words["FDSTOREREMOVE"] == "1" {
+        if fields["FDSTOREREMOVE"] == "1" {
             store.remove(name)
         }
-        guard words["FDSTORE"] == "1" else {
+        guard fields["FDSTORE"] == "1" else {
             return
         }
         do throws(SystemError) {

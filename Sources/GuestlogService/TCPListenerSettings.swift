@@ -74,8 +74,8 @@ public struct TCPListenerSettings: Hashable, Sendable {
         return TCPListener(identity: identity, isAnonymous: isAnonymous, origins: Set(origins))
     }
 
-    /// A description, as shown by `config show`.
-    var words: String {
+    /// As shown by `config show`.
+    var summary: String {
         let secrecy = certificate.map { "TLS by \($0)" } ?? "without TLS"
         return "\(address), \(secrecy), \(isAnonymous ? "without tokens" : "with tokens")"
     }

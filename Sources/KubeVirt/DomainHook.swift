@@ -31,7 +31,7 @@ public struct DomainHook: Sendable {
             let instance = try JSON(parsing: instance)
             let logging = SerialLogging(try SerialDevices(of: instance), clusterDefault: clusterDefault)
             guard logging.isOn else {
-                return Outcome(domain: domain, reason: logging.words)
+                return Outcome(domain: domain, reason: logging.explanation)
             }
             let files = try ConsoleFiles(uid: instance["metadata"]?["uid"]?.text ?? "")
             return Outcome(domain: try logged(domain, files), reason: nil)

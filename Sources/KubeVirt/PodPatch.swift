@@ -64,7 +64,9 @@ public struct PodPatch: Sendable {
             (operations, reason) = (try Self.addition(to: pod, settings), nil)
         } else {
             operations = []
-            reason = logging?.words ?? "KubeVirt did not add \(LogContainer.name), and the VM's settings are not known"
+            reason =
+                logging?.explanation
+                ?? "KubeVirt did not add \(LogContainer.name), and the VM's settings are not known"
         }
     }
 

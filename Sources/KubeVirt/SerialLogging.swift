@@ -39,7 +39,7 @@ public enum SerialLogging: Hashable, Sendable {
     public var isOn: Bool { self == .on }
 
     /// What decides, and the remedy, as a clause about the VM.
-    public var words: String {
+    public var explanation: String {
         switch self {
         case .on:
             "its serial console is logged"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The reason of missing bytes.
-public enum GapReason: UInt8, Sendable, CaseIterable {
+public enum GapReason: UInt8, Sendable, CaseIterable, CustomStringConvertible {
     /// The source exceeded the VM's rate.
     case rateLimit = 1
     /// The in-flight ring was full: the disk is slower than the guest, or blocked.
@@ -27,16 +27,16 @@ public enum GapReason: UInt8, Sendable, CaseIterable {
     /// The guest's kernel had overwritten them before its agent read them.
     case kernelOverwrote = 17
 
-    /// The loss of `bytes`, of an unknown number with nil, in words.
-    public func words(losing bytes: UInt64?) -> String { "\(Self.amount(bytes)) lost: \(words)" }
+    /// The loss of `bytes`, of an unknown number with nil, as a message.
+    public func message(losing bytes: UInt64?) -> String { "\(Self.amount(bytes)) lost: \(self)" }
 
-    /// A number of lost bytes in words; nil: it is unknown.
+    /// A number of lost bytes as text; nil: it is unknown.
     public static func amount(_ bytes: UInt64?) -> String {
         bytes.map { "\($0) bytes" } ?? "an unknown number of bytes"
     }
 
-    /// The reason in words, as in "4096 bytes lost: …".
-    public var words: String {
+    /// The reason, as in "4096 bytes lost: …".
+    public var description: String {
         switch self {
         case .rateLimit: "over the rate limit"
         case .overflow: "the store was too slow"

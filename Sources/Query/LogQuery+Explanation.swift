@@ -23,17 +23,17 @@ extension LogQuery {
             return "nothing was requested"
         }
         if let since = selection.since, let until = selection.until, until < since {
-            return "nothing: the requested time ends (\(words(until))) before it begins (\(words(since)))"
+            return "nothing: the requested time ends (\(text(until))) before it begins (\(text(since)))"
         }
-        let shown = "this log spans \(words(span.lowerBound)) – \(words(span.upperBound))"
+        let shown = "this log spans \(text(span.lowerBound)) – \(text(span.upperBound))"
         if let since = selection.since, since > span.upperBound {
-            return "nothing since \(words(since)); \(shown)"
+            return "nothing since \(text(since)); \(shown)"
         }
         if let until = selection.until, until < span.lowerBound {
-            return "nothing until \(words(until)); \(shown)"
+            return "nothing until \(text(until)); \(shown)"
         }
         if let pattern = selection.pattern {
-            let serious = selection.severities.map { " that is " + words($0) } ?? ""
+            let serious = selection.severities.map { " that is " + text($0) } ?? ""
             let outcome = "no line\(within)\(serious) matches '\(VMLookup.quoted(pattern.expression))'"
             return abandoned.map { outcome + ", but " + $0 } ?? outcome
         }
@@ -45,7 +45,7 @@ extension LogQuery {
                 : "no record\(within) has \(wanted): \(who) has console output only, which --grep searches"
         }
         if let severities = selection.severities {
-            return "no line\(within) is \(words(severities))"
+            return "no line\(within) is \(text(severities))"
         }
         if selection.since != nil || selection.until != nil {
             return "nothing\(within); \(shown)"
@@ -83,9 +83,9 @@ extension LogQuery {
         let boot = selection.boot.map { " in boot \($0)" } ?? ""
         switch (selection.since, selection.until) {
         case (let since?, let until?):
-            return "\(boot) from \(words(since)) until \(words(until))"
-        case (let since?, nil): return "\(boot) since \(words(since))"
-        case (nil, let until?): return "\(boot) until \(words(until))"
+            return "\(boot) from \(text(since)) until \(text(until))"
+        case (let since?, nil): return "\(boot) since \(text(since))"
+        case (nil, let until?): return "\(boot) until \(text(until))"
         case (nil, nil): return boot
         }
     }
@@ -120,14 +120,14 @@ extension LogQuery {
         return span
     }
 
-    /// The time of day, with the date unless it is today's.
-    private func words(_ severities: ClosedRange<Severity>) -> String {
+    private func text(_ severities: ClosedRange<Severity>) -> String {
         severities.lowerBound == .emergency
             ? "\(severities.upperBound.name) or worse"
             : "from \(severities.upperBound.name) to \(severities.lowerBound.name)"
     }
 
-    private func words(_ time: Timestamp) -> String {
+    /// The time of day, with the date unless it is today's.
+    private func text(_ time: Timestamp) -> String {
         let (moment, today) = (zone.civil(at: time), zone.civil(at: now))
         func two(_ value: Int) -> String { (value < 10 ? "0" : "") + String(value) }
         let clock = "\(two(moment.hour)):\(two(moment.minute)):\(two(moment.second))"

@@ -95,7 +95,7 @@ public enum RequestWords {
     }
 
     /// The severities in the form that `severities` parses.
-    public static func words(of severities: ClosedRange<Severity>) -> String {
+    public static func text(of severities: ClosedRange<Severity>) -> String {
         severities.lowerBound == .emergency
             ? severities.upperBound.name : "\(severities.upperBound.name)..\(severities.lowerBound.name)"
     }

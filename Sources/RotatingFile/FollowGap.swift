@@ -5,7 +5,7 @@ import SystemIO
 
 /// Bytes of a followed log that cannot be read any more.
 public struct FollowGap: Hashable, Sendable {
-    public enum Reason: Hashable, Sendable {
+    public enum Reason: Hashable, Sendable, CustomStringConvertible {
         /// The file was removed, or rotated away, before it was read.
         case removed
         /// The file was truncated, perhaps before it was read to its end.
@@ -15,8 +15,8 @@ public struct FollowGap: Hashable, Sendable {
         /// There were more rotated files than are read.
         case surplus
 
-        /// The reason in words, as in "4096 bytes lost: …".
-        public var words: String {
+        /// The reason, as in "4096 bytes lost: …".
+        public var description: String {
             switch self {
             case .removed: "the file was removed before it was read"
             case .truncated: "the file was truncated, perhaps before it was read to its end"

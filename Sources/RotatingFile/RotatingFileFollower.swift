@@ -201,7 +201,7 @@ public final class RotatingFileFollower {
         }
         guard found.kind == .regular else {
             let remedy = found.kind == .link ? "; links are not followed there: use the path that it leads to" : ""
-            let reason = "it is \(found.kind.words), not a regular file\(remedy)"
+            let reason = "it is \(found.kind), not a regular file\(remedy)"
             return .failing(SystemError("open", path, code: EINVAL, reason: reason))
         }
         // It has come this moment.

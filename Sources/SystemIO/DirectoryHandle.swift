@@ -114,7 +114,7 @@ public struct DirectoryHandle: ~Copyable, Sendable {
         let file = try open(name, flags | O_NONBLOCK, mode: mode)
         let attributes = try FileAttributes(of: file.raw, path(of: name))
         guard attributes.kind == .regular else {
-            let reason = "it is \(attributes.kind.words), not a regular file"
+            let reason = "it is \(attributes.kind), not a regular file"
             throw SystemError("open", path(of: name), code: EINVAL, reason: reason)
         }
         return file

@@ -15,11 +15,11 @@ public struct FileIdentity: Hashable, Sendable {
 
 /// The parts of stat(2)'s result that are used here.
 public struct FileAttributes: Hashable, Sendable {
-    public enum Kind: Hashable, Sendable {
+    public enum Kind: Hashable, Sendable, CustomStringConvertible {
         case regular, directory, link, socket, fifo, characterDevice, blockDevice
 
-        /// The kind in words, with its article.
-        public var words: String {
+        /// The kind with its article.
+        public var description: String {
             switch self {
             case .regular: "a regular file"
             case .directory: "a directory"

@@ -23,7 +23,7 @@ public enum SecretFile {
         let file = Descriptor(owning: number)
         let kind = try FileAttributes(of: number, path).kind
         guard kind == .regular else {
-            let reason = "it is \(kind.words); use a regular file with the secret"
+            let reason = "it is \(kind); use a regular file with the secret"
             throw SystemError("read the secret in", path, code: EINVAL, reason: reason)
         }
         var bytes: [UInt8]

@@ -51,7 +51,7 @@ struct BootTable {
     }
 
     private func row(_ boot: JSON, index: Int) -> [String] {
-        func time(_ name: String) -> String { times.words(boot[name]?.text) }
+        func time(_ name: String) -> String { times.cell(boot[name]?.text) }
         // Without an end the boot lasts; an end that was not seen is the beginning of the next, or the last output.
         let how = boot["end_event"]?.text ?? (boot["end"]?.text == nil ? "running" : "-")
         return [

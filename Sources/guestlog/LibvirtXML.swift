@@ -45,12 +45,12 @@ struct LibvirtXML: ParsableCommand {
         let change = try change(&xml)
         guard domain != nil else {
             try Output.write(xml.text)
-            return Output.error(Self.words(change))
+            return Output.error(Self.summary(of: change))
         }
         if change != .alreadyThere, change != .notThere {
             _ = try virsh("define", "/dev/stdin", input: xml.text)
         }
-        try Output.write("\(Terminal.safe(xml.name ?? "")): \(Self.words(change))\n")
+        try Output.write("\(Terminal.safe(xml.name ?? "")): \(Self.summary(of: change))\n")
     }
 
     private func change(_ xml: inout DomainXML) throws -> DomainXML.Change {
@@ -63,7 +63,7 @@ struct LibvirtXML: ParsableCommand {
         return try xml.addLog(file: file)
     }
 
-    private static func words(_ change: DomainXML.Change) -> String {
+    private static func summary(of change: DomainXML.Change) -> String {
         switch change {
         case .added: "a log was added"
         case .changed: "the log was changed"

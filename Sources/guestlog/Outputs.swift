@@ -35,7 +35,7 @@ struct OutputsCommand: ParsableCommand {
                 [
                     Terminal.safe(output["name"]?.text ?? ""), Terminal.safe(output["state"]?.text ?? ""),
                     number(output, "delivered"), output["behind_bytes"]?.integer.map(Output.size) ?? "-",
-                    number(output, "set_aside"), times.words(output["last_delivery"]?.text),
+                    number(output, "set_aside"), times.cell(output["last_delivery"]?.text),
                     Terminal.safe(output["destination"]?.text ?? ""),
                 ]
             }

@@ -31,7 +31,7 @@ struct Status: AsyncParsableCommand {
         func size(_ name: String) -> String { status[name]?.integer.map(Output.size) ?? "-" }
         var rows = [
             ["version", status["version"]?.text ?? "-"],
-            ["started", times.words(status["started"]?.text)],
+            ["started", times.cell(status["started"]?.text)],
             ["store", Terminal.safe(status["store"]?.text ?? "-")],
             ["disk", disk(status)],
             ["consoles", "\(number("connected")) connected of \(number("consoles"))"],

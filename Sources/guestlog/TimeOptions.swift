@@ -33,7 +33,7 @@ struct TimeOptions: ParsableArguments {
     }
 
     /// An RFC 3339 time of the API for a table, to the second; `-` when there is none.
-    func words(_ text: String?) -> String {
+    func cell(_ text: String?) -> String {
         let now = presentMoment()
         guard let text, let moment = try? TimeWords.parse(text, now: now, zone: .utc).first else {
             return "-"

@@ -81,7 +81,7 @@ struct Token: ParsableCommand {
                 try Output.write(tokens.flatMap { $0.bytes + [Lines.feed] })
                 return
             }
-            func words(_ token: JSON, _ name: String) -> String {
+            func list(_ token: JSON, _ name: String) -> String {
                 Terminal.safe((token[name]?.elements ?? []).compactMap(\.text).joined(separator: ","))
             }
             let now = presentMoment()
@@ -89,12 +89,12 @@ struct Token: ParsableCommand {
                 guard let text = token["expires"]?.text, let end = try? TimeWords.parse(text, now: now).first else {
                     return "never"
                 }
-                return times.words(text) + (end <= now ? " (expired)" : "")
+                return times.cell(text) + (end <= now ? " (expired)" : "")
             }
             let rows = tokens.map { token in
                 [
-                    token["id"]?.text ?? "", Terminal.safe(token["name"]?.text ?? ""), words(token, "scopes"),
-                    words(token, "vms"), times.words(token["created"]?.text), expires(token),
+                    token["id"]?.text ?? "", Terminal.safe(token["name"]?.text ?? ""), list(token, "scopes"),
+                    list(token, "vms"), times.cell(token["created"]?.text), expires(token),
                 ]
             }
             try Output.write(Output.table([["ID", "NAME", "SCOPES", "VMS", "CREATED", "EXPIRES"]] + rows))

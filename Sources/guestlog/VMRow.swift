@@ -41,7 +41,7 @@ enum VMRow {
     private static func row(_ vm: JSON, hasTitles: Bool, _ times: TimeOptions) -> [String] {
         func text(_ name: String) -> String { vm[name]?.text.map(Terminal.safe) ?? "-" }
         func size(_ name: String) -> String { vm[name]?.integer.map(Output.size) ?? "-" }
-        func time(_ name: String) -> String { times.words(vm[name]?.text) }
+        func time(_ name: String) -> String { times.cell(vm[name]?.text) }
         return [Terminal.safe(identity(vm).nameWithNamespace)] + (hasTitles ? [text("title")] : []) + [
             text("state"), vm["boots"]?.integer.map { String($0) } ?? "-", time("first"), time("last"),
             size("text_bytes"), size("stored_bytes"), size("lost_bytes"), text("problem"),

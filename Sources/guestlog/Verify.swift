@@ -51,11 +51,11 @@ struct Verify: AsyncParsableCommand {
     private func report(_ found: StoreCheck.VM, on vm: Store.VM) throws -> Int {
         let name = Terminal.safe(vm.identity.nameWithNamespace)
         for damage in found.damages {
-            try Output.write(Self.words(damage))
+            try Output.write(Self.line(damage))
         }
         for stream in found.streams {
             for damage in stream.damages {
-                try Output.write(Self.words(damage))
+                try Output.write(Self.line(damage))
             }
             let size =
                 stream.textBytes < 1024 ? "\(stream.textBytes) bytes" : Output.size(Int64(clamping: stream.textBytes))
@@ -70,7 +70,7 @@ struct Verify: AsyncParsableCommand {
 
     /// Prints what was found on the store's own files; returns the number of damages.
     private func reportStore(_ store: Store) throws -> Int {
-        var found = try StoreCheck(store).checkStore().map(Self.words)
+        var found = try StoreCheck(store).checkStore().map(Self.line)
         switch TokenRegister(in: store).damage {
         case let damage as TokenRegister.Damaged: found.append(Terminal.safe("\(damage)") + "\n")
         case let error as SystemError where error.isDamagedFile: found.append(Terminal.safe("\(error)") + "\n")
@@ -82,7 +82,7 @@ struct Verify: AsyncParsableCommand {
         return found.count
     }
 
-    private static func words(_ damage: Damage) -> String {
+    private static func line(_ damage: Damage) -> String {
         let lost = damage.lost.map { " (bytes \($0.lowerBound) to \($0.upperBound) of the log)" } ?? ""
         return Terminal.safe("\(damage.path): \(damage.problem)\(lost); \(damage.remedy)") + "\n"
     }

@@ -67,11 +67,11 @@ struct LineFormat {
             append(time, to: &out)
             out.append(contentsOf: #"","event":"gap""#.utf8)
             out.append(contentsOf: (gap.bytes.map { #","bytes":\#($0)"# } ?? "").utf8)
-            out.append(contentsOf: #","reason":"\#(gap.reason.words)"}"#.utf8)
+            out.append(contentsOf: #","reason":"\#(gap.reason)"}"#.utf8)
         case .logfmt:
             out.append(contentsOf: "time=".utf8)
             append(time, to: &out)
-            out.append(contentsOf: #" event=gap reason="\#(gap.reason.words)""#.utf8)
+            out.append(contentsOf: #" event=gap reason="\#(gap.reason)""#.utf8)
             out.append(contentsOf: (gap.bytes.map { " bytes=\($0)" } ?? "").utf8)
         }
         out.append(Lines.feed)

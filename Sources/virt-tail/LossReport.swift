@@ -38,9 +38,9 @@ struct LossReport {
             case (_, false): "\(bytes) bytes are"
             }
         let places = gaps == 1 ? "" : " in \(gaps) places"
-        let words = "\(amount) missing\(places): \(reason.words)"
+        let report = "\(amount) missing\(places): \(reason)"
         (gaps, bytes, isPartlyUnknown) = (0, 0, false)
         next = now + Self.interval
-        return words
+        return report
     }
 }

@@ -278,6 +278,6 @@ final class TailRun {
             let kept = output.kept > 0 ? "\(output.kept) bytes were not accepted by the reader" : "the log has more"
             messages.log(.warning, "ended before everything was written: \(kept)")
         }
-        messages.log(.info, "ended: \(reason.words)")
+        messages.log(.info, "ended: \(reason)")
     }
 }

@@ -14,14 +14,14 @@ struct TailState {
         case ended(StopReason)
     }
 
-    enum StopReason: Equatable {
+    enum StopReason: Equatable, CustomStringConvertible {
         case signal(Int32)
         case socketGone
         case terminationFile
         /// Nobody reads the output any more.
         case outputClosed
 
-        var words: String {
+        var description: String {
             switch self {
             case .signal(let number): number == SIGINT ? "SIGINT" : "SIGTERM"
             case .socketGone: "the console's socket is gone"

@@ -67,7 +67,7 @@ struct SerialLoggingTests {
 
     @Test("what was asked for and is impossible is said, with the field that makes it so")
     func impossible() {
-        let words = SerialLogging(SerialDevices(isAttached: false, isLogged: true)).words
+        let words = SerialLogging(SerialDevices(isAttached: false, isLogged: true)).explanation
         #expect(words.contains("cannot be logged, though logSerialConsole is true"))
         #expect(words.contains("autoattachSerialConsole is false"))
     }

@@ -69,7 +69,7 @@ struct RequestWordsTests {
     )
     func severities(_ word: String, _ expected: ClosedRange<Severity>, _ words: String) throws {
         #expect(try RequestWords.severities(word) == expected)
-        #expect(RequestWords.words(of: expected) == words)
+        #expect(RequestWords.text(of: expected) == words)
     }
 
     @Test(

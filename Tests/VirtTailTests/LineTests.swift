@@ -77,7 +77,7 @@ import Testing
                 == #"{"time":"\#(Self.stamp)","text":"a \"b\""}"# + "\n"
                 + #"{"time":"\#(Self.stamp)","text":"p","partial":true}"# + "\n"
                 + #"{"time":"\#(Self.stamp)","text":""}"# + "\n"
-                + #"{"time":"\#(Self.stamp)","event":"gap","bytes":7,"reason":"\#(FollowGap.Reason.removed.words)"}"#
+                + #"{"time":"\#(Self.stamp)","event":"gap","bytes":7,"reason":"\#(FollowGap.Reason.removed)"}"#
                 + "\n"
         )
         #expect(output({ $0.format = .logfmt }, ["a b\n"]) == "time=\(Self.stamp) msg=\"a b\"\n")

@@ -88,7 +88,7 @@ public struct LogParameters: Sendable {
         put("head", selection.head.map { String($0) })
         put("limit-bytes", selection.limitBytes.map { String($0) })
         put("boot", selection.boot.map { String($0) })
-        put("severity", selection.severities.map(RequestWords.words))
+        put("severity", selection.severities.map(RequestWords.text))
         parameters["field"] = selection.fields.isEmpty ? nil : selection.fields.words
         put("grep", selection.pattern?.expression)
         flag("ignore-case", selection.pattern?.ignoresCase)

@@ -38,7 +38,7 @@ extension V1API {
                 try await text.write(as: Following(CommitNotifications(notifier, call.reader, until: hasLeft)))
                 return try await call.read { LogTrailers.values(of: query) }
             } catch {
-                try? await text.end(format.words(for: error))
+                try? await text.end(format.message(for: error))
                 throw error
             }
         }
@@ -97,7 +97,7 @@ extension OutputFormat {
     }
 
     /// The text that ends a response that failed; empty in formats without comments.
-    func words(for error: any Error) -> String {
+    func message(for error: any Error) -> String {
         switch self {
         case .text, .short, .escaped: "-- the response ends here: \(APIError(of: error)) --\n"
         case .json: String(decoding: APIError(of: error).json.bytes, as: UTF8.self) + "\n"

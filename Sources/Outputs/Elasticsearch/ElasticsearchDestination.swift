@@ -73,7 +73,7 @@ struct ElasticsearchDestination: OutputDestination {
             out.append(contentsOf: #","partial":true"#.utf8)
         }
         if let loss = record.event?.loss {
-            JSONFieldWriter.append("reason", loss.reason.words, to: &out)
+            JSONFieldWriter.append("reason", loss.reason.description, to: &out)
             out.append(contentsOf: (loss.bytes.map { #","lost_bytes":\#($0)"# } ?? "").utf8)
         }
         out.append(UInt8(ascii: "}"))

@@ -26,13 +26,13 @@ enum RecordDetails {
         }
         switch record.event {
         case .gap(let gap):
-            details.append((reason, gap.reason.words))
+            details.append((reason, gap.reason.description))
             details += gap.bytes.map { [(bytes, String($0))] } ?? []
             details.append((lines, String(gap.lines)))
             details.append((since, gap.since.description))
             details += gap.isClosed ? [] : [(isOpen, "true")]
         case .missing(let count, let cause):
-            details.append((reason, cause.words))
+            details.append((reason, cause.description))
             details.append((bytes, String(count)))
         case .boot(let event):
             details.append((boot, event.name))
@@ -54,8 +54,8 @@ enum RecordDetails {
             record.event = .boot(BootDetail(event: event, position: record.id.position.offset))
             return
         }
-        let words = details(reason) ?? ""
-        let cause = GapReason.allCases.first { $0.words == words } ?? .corruption
+        let text = details(reason) ?? ""
+        let cause = GapReason.allCases.first { $0.description == text } ?? .corruption
         let count = details(bytes).flatMap { UInt64($0) }
         guard let start = details(since).flatMap({ Timestamp(rfc3339: $0.utf8) }) else {
             record.event = .missing(bytes: count ?? 0, reason: cause)

@@ -21,15 +21,15 @@ public enum DestinationSettings: Hashable, Sendable {
         }
     }
 
-    /// The destination in words, without secrets.
-    public var words: String {
+    /// The destination for people, without secrets.
+    public var summary: String {
         switch self {
-        case .syslog(let settings): settings.words
+        case .syslog(let settings): settings.summary
         case .otlp(let settings): "OTLP at \(settings.http.endpoint)"
         case .elasticsearch(let settings): "Elasticsearch at \(settings.http.endpoint), index \(settings.index)"
         case .loki(let settings): "Loki at \(settings.http.endpoint)"
         case .forward(let settings): "Forward at \(settings.servers.map { "\($0)" }.joined(separator: ", "))"
-        case .file(let settings): settings.words
+        case .file(let settings): settings.summary
         }
     }
 }

@@ -48,11 +48,11 @@ struct OutputRecord {
             }
         }
 
-        /// The event in words.
-        var words: String {
+        /// The event as a message.
+        var message: String {
             switch self {
             case .gap, .missing:
-                loss.map { $0.reason.words(losing: $0.bytes) } ?? ""
+                loss.map { $0.reason.message(losing: $0.bytes) } ?? ""
             case .boot(let event): event.isBeginning ? "boot (\(event.name))" : "end of boot (\(event.name))"
             }
         }

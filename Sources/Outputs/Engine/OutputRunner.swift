@@ -61,7 +61,7 @@ final class OutputRunner: Sendable {
         self.clock = clock
         self.diagnostics = diagnostics
         self.report = report
-        let status = OutputStatus(name: settings.name.text, destination: settings.destination.words)
+        let status = OutputStatus(name: settings.name.text, destination: settings.destination.summary)
         shared = NIOLockedValueBox(Shared(status: status))
     }
 
@@ -189,7 +189,8 @@ final class OutputRunner: Sendable {
         }
         guard let problem = delivery.problem else {
             if session.failures >= Self.reportedFailures {
-                diagnostics.log(.notice, "output \(settings.name): \(settings.destination.words) accepts records again")
+                let destination = settings.destination.summary
+                diagnostics.log(.notice, "output \(settings.name): \(destination) accepts records again")
                 report(nil)
             }
             session.failures = 0

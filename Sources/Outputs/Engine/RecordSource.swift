@@ -202,8 +202,8 @@ final class RecordSource: @unchecked Sendable {
         if case .boot = kind, !settings.sendsBoots {
             return
         }
-        let words = Array(kind.words.utf8)
-        words.withUnsafeBytes { text in
+        let message = Array(kind.message.utf8)
+        message.withUnsafeBytes { text in
             let record = OutputRecord(
                 origins[stream],
                 at: event.position,

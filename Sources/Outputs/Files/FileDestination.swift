@@ -22,8 +22,8 @@ public struct FileSettings: Hashable, Sendable {
         self.format = format
     }
 
-    /// The destination in words.
-    var words: String {
+    /// The destination for people.
+    var summary: String {
         switch target {
         case .path(let path): "\(format.rawValue) in \(path)"
         case .standardOutput: "\(format.rawValue) on standard output"

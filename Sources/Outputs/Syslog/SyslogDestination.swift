@@ -25,8 +25,8 @@ public struct SyslogSettings: Hashable, Sendable {
         self.format = format
     }
 
-    /// The destination in words.
-    var words: String {
+    /// The destination for people.
+    var summary: String {
         switch transport {
         case .unix(let path): "syslog at \(path)"
         case .udp(let peer): "syslog at udp://\(peer)"

@@ -22,13 +22,13 @@ struct CRIFormat: EntryWriter {
     }
 
     mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {
-        let words: String
+        let text: String
         switch event.kind {
-        case .gap(let gap): words = gap.reason.words(losing: gap.bytes)
-        case .missing(let bytes, let reason): words = reason.words(losing: bytes)
+        case .gap(let gap): text = gap.reason.message(losing: gap.bytes)
+        case .missing(let bytes, let reason): text = reason.message(losing: bytes)
         case .boot, .origin: return
         }
-        words.withUTF8Bytes { append(event.time, Self.loss, $0, to: &out) }
+        text.withUTF8Bytes { append(event.time, Self.loss, $0, to: &out) }
     }
 
     mutating func cutLine(at time: Timestamp, to out: inout [UInt8]) {

@@ -170,7 +170,7 @@ struct HumanFormat: EntryWriter {
     mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {
         finish(to: &out)
         endFrames(to: &out)
-        appendMarker(words(event, boot: boot), event.time, label, to: &out)
+        appendMarker(text(of: event, boot: boot), event.time, label, to: &out)
     }
 
     /// Appends that the followed VM `name` was deleted.
@@ -266,22 +266,22 @@ struct HumanFormat: EntryWriter {
 
     // MARK: - Words and colours
 
-    private mutating func words(_ event: StreamEvent, boot: Int?) -> String {
+    private mutating func text(of event: StreamEvent, boot: Int?) -> String {
         switch event.kind {
         case .gap(let gap):
             let span = timeOfDay(gap.since) + "–" + timeOfDay(event.time)
             guard let bytes = gap.bytes else {
-                return "\(GapReason.amount(nil)) lost \(span): \(gap.reason.words)"
+                return "\(GapReason.amount(nil)) lost \(span): \(gap.reason)"
             }
             if bytes == 0, !gap.isClosed {
-                return "what follows \(timeOfDay(gap.since)) is being lost: \(gap.reason.words)"
+                return "what follows \(timeOfDay(gap.since)) is being lost: \(gap.reason)"
             }
             let lines = gap.lines == 1 ? "1 line" : "\(Self.grouped(gap.lines)) lines"
-            return "\(Self.count(bytes)) (\(lines)) lost \(span): \(gap.reason.words)"
+            return "\(Self.count(bytes)) (\(lines)) lost \(span): \(gap.reason)"
         case .missing(let bytes, .retention):
-            return "\(Self.count(bytes)) \(GapReason.retention.words)"
+            return "\(Self.count(bytes)) \(GapReason.retention)"
         case .missing(let bytes, let reason):
-            return "\(Self.count(bytes)) missing: \(reason.words)"
+            return "\(Self.count(bytes)) missing: \(reason)"
         case .boot(let detail):
             let name = boot.map { "boot \($0)" } ?? "boot"
             return name + (detail.event.isBeginning ? ": " : " ended: ") + detail.event.name

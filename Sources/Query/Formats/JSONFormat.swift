@@ -88,7 +88,7 @@ struct JSONFormat: EntryWriter {
     }
 
     private func appendReason(_ reason: GapReason, to out: inout [UInt8]) {
-        out.append(contentsOf: #","reason":"\#(reason.words)""#.utf8)
+        out.append(contentsOf: #","reason":"\#(reason)""#.utf8)
     }
 
     private static let time = Array(#"{"time":""#.utf8)

@@ -38,10 +38,10 @@ struct LogfmtFormat: EntryWriter {
         appendHead(event.time, label, event.position.description, to: &out)
         switch event.kind {
         case .gap(let gap):
-            out.append(contentsOf: " event=gap reason=\"\(gap.reason.words)\"".utf8)
+            out.append(contentsOf: " event=gap reason=\"\(gap.reason)\"".utf8)
             out.append(contentsOf: (gap.bytes.map { " bytes=\($0) lines=\(gap.lines)" } ?? "").utf8)
         case .missing(let bytes, let reason):
-            out.append(contentsOf: " event=gap reason=\"\(reason.words)\" bytes=\(bytes)".utf8)
+            out.append(contentsOf: " event=gap reason=\"\(reason)\" bytes=\(bytes)".utf8)
         case .boot(let detail):
             out.append(contentsOf: (detail.event.isBeginning ? " event=boot" : " event=boot-end").utf8)
             out.append(contentsOf: " kind=\(detail.event.name)".utf8)

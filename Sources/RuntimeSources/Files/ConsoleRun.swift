@@ -118,7 +118,7 @@ final class ConsoleRun: FileRun {
                     return .more
                 }
             case .gap(let gap):
-                noteLoss(bytes: gap.bytes, gap.reason.words)
+                noteLoss(bytes: gap.bytes, "\(gap.reason)")
                 return .more
             case .idle(let idle):
                 if order.next() {

@@ -110,7 +110,7 @@ final class FileInput: SourceInput {
             decoder = RecordDecoder(format)
             (pieces, lastLocation, offset, withheld) = ([], nil, 0, 0)
             (skippedRecords, skippedBytes, securedFile) = (0, 0, 0)
-            return .loss(bytes: gap.bytes, reason: gap.reason.words)
+            return .loss(bytes: gap.bytes, reason: "\(gap.reason)")
         case .bytes(let bytes) where bytes.isEmpty: return .more
         case .bytes(let bytes):
             if reading.renameCount != renames {

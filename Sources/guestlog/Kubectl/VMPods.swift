@@ -76,7 +76,7 @@ struct VMPods: Sendable {
         }
         let logging = SerialLogging(devices, clusterDefault: await clusterDefault())
         guard logging.isOn else {
-            return "\(target.vm) has no console log: \(logging.words)"
+            return "\(target.vm) has no console log: \(logging.explanation)"
         }
         return "\(target.vm) has no console log: its serial console is to be logged, but its pod has no container "
             + "\(LogContainer.name); KubeVirt adds it since 1.1, and so do Guestlog's webhook and policy; "

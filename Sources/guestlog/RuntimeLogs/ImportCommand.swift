@@ -139,7 +139,7 @@ struct ImportCommand: ParsableCommand {
         guard kind == .regular else {
             throw CommandLineError(
                 description:
-                    "\(Terminal.safe(file)) is \(kind.words): import reads regular files only, which it can read again; "
+                    "\(Terminal.safe(file)) is \(kind): import reads regular files only, which it can read again; "
                     + "write the text to a file first"
             )
         }

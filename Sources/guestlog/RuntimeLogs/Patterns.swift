@@ -102,8 +102,8 @@ struct Patterns: AsyncParsableCommand {
         return [head]
             + groups.map { group in
                 [
-                    "\(group.count)", "\(group.vmCount)", group.severity?.name ?? "-", times.words("\(group.first)"),
-                    times.words("\(group.last)"), TerminalText.text(of: group.text),
+                    "\(group.count)", "\(group.vmCount)", group.severity?.name ?? "-", times.cell("\(group.first)"),
+                    times.cell("\(group.last)"), TerminalText.text(of: group.text),
                 ]
             }
     }
