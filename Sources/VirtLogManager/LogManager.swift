@@ -30,7 +30,7 @@ public final class LogManager: @unchecked Sendable {
         var end: WriteEnd
     }
 
-    typealias Answer<Value> = (Result<Value, LogManagerError>) -> Void
+    typealias Completion<Value> = (Result<Value, LogManagerError>) -> Void
 
     /// The loop of this class.
     let loop: EventLoop
@@ -62,10 +62,10 @@ public final class LogManager: @unchecked Sendable {
 
     // MARK: - Calls
 
-    func open(_ owner: LogOwner, _ text: String, truncate: Bool, _ answer: @escaping Answer<Opened>) {
-        withPath(text, answer) { [self] path in
+    func open(_ owner: LogOwner, _ text: String, truncate: Bool, _ completion: @escaping Completion<Opened>) {
+        withPath(text, completion) { [self] path in
             afterCommit(of: path) { [self] in
-                answer(
+                completion(
                     Result { () throws(LogManagerError) in
                         try checkNotOpen(path)
                         if truncate {
@@ -79,19 +79,21 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    func position(_ text: String, _ answer: @escaping Answer<LogPosition>) {
-        withPath(text, answer) { [self] path in
+    func position(_ text: String, _ completion: @escaping Completion<LogPosition>) {
+        withPath(text, completion) { [self] path in
             guard logs[path] != nil else {
-                return answer(.failure(.internal("No open log file \(text)")))
+                return completion(.failure(.internal("No open log file \(text)")))
             }
-            afterCommit(of: path) { [self] in answer(Result { () throws(LogManagerError) in try position(of: path) }) }
+            afterCommit(of: path) { [self] in
+                completion(Result { () throws(LogManagerError) in try position(of: path) })
+            }
         }
     }
 
-    func read(_ text: String, from start: LogPosition, maximum: Int, _ answer: @escaping Answer<[UInt8]>) {
-        withPath(text, answer) { [self] path in
+    func read(_ text: String, from start: LogPosition, maximum: Int, _ completion: @escaping Completion<[UInt8]>) {
+        withPath(text, completion) { [self] path in
             afterCommit(of: path) { [limits = options.limits] in
-                answer(
+                completion(
                     Result { () throws(LogManagerError) in
                         let files = RotatedFiles(
                             path: path.text,
@@ -109,18 +111,18 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    func append(_ owner: LogOwner, _ text: String, _ message: [UInt8], _ answer: @escaping Answer<Void>) {
-        withPath(text, answer) { [self] path in
+    func append(_ owner: LogOwner, _ text: String, _ message: [UInt8], _ completion: @escaping Completion<Void>) {
+        withPath(text, completion) { [self] path in
             guard logs[path] == nil else {
-                return afterCommit(of: path, adding: message) { answer(.success(())) }
+                return afterCommit(of: path, adding: message) { completion(.success(())) }
             }
             afterCommit(of: path) { [self] in
                 do throws(LogManagerError) {
                     try appendMessage(message, owner, path)
                 } catch {
-                    return answer(.failure(error))
+                    return completion(.failure(error))
                 }
-                afterCommit(of: path) { answer(.success(())) }
+                afterCommit(of: path) { completion(.success(())) }
             }
         }
     }
@@ -150,11 +152,11 @@ public final class LogManager: @unchecked Sendable {
     // MARK: - Steps
 
     /// Runs `body` with the parsed path, or answers with the error.
-    private func withPath<Value>(_ text: String, _ answer: Answer<Value>, _ body: (LogPath) -> Void) {
+    private func withPath<Value>(_ text: String, _ completion: Completion<Value>, _ body: (LogPath) -> Void) {
         do throws(LogManagerError) {
             body(try LogPath(text, below: options.allowed))
         } catch {
-            answer(.failure(error))
+            completion(.failure(error))
         }
     }
 

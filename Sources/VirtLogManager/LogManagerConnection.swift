@@ -109,15 +109,15 @@ final class LogManagerConnection: EventHandler {
     }
 
     private func reply(
-        _ result: Result<LogManagerSession.Answer, LogManagerError>,
+        _ result: Result<LogManagerSession.CallResult, LogManagerError>,
         with end: LogManager.WriteEnd? = nil
     ) {
-        let answer: LogManagerSession.Answer =
+        let outcome: LogManagerSession.CallResult =
             switch result {
-            case .success(let answer): answer
+            case .success(let outcome): outcome
             case .failure(let error): .failed(error)
             }
-        outgoing += session.reply(answer).map { piece in
+        outgoing += session.reply(outcome).map { piece in
             Outgoing(bytes: piece.bytes[...], attached: piece.carriesDescriptor ? end : nil)
         }
         pump()

@@ -16,7 +16,7 @@ struct LogManagerSession {
     }
 
     /// The result of a call.
-    enum Answer {
+    enum CallResult {
         /// The log was opened at its end, and the pipe to write to is ready.
         case opened(LogPosition)
         case position(LogPosition)
@@ -83,13 +83,13 @@ struct LogManagerSession {
     }
 
     /// The reply to the call in progress, which ends with it.
-    mutating func reply(_ answer: Answer) -> [Piece] {
+    mutating func reply(_ result: CallResult) -> [Piece] {
         guard let header = call else {
             return []
         }
         call = nil
         var writer = XDRWriter()
-        switch answer {
+        switch result {
         case .opened(let position):
             // One descriptor. It is sent after the message, with one byte: libvirt reads the result with read(2), which
             // would lose a descriptor that came with it.

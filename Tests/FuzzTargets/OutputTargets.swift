@@ -32,14 +32,14 @@ extension FuzzTarget {
     static func answers(_ bytes: [UInt8]) throws {
         _ = OTLPProtobufEncoder().partialSuccess(in: bytes)
         _ = OTLPJSONEncoder().partialSuccess(in: bytes)
-        _ = BulkAnswer.result(of: bytes, count: 1)
+        _ = BulkResponse.result(of: bytes, count: 1)
         if let refused = LokiDestination.refused(in: bytes, of: 10) {
             try require((0...10).contains(refused.count), "more refused than sent")
         }
-        _ = LokiAnswer.streams(in: bytes)
-        let pages = [LokiAnswer.page(in: bytes), VictoriaLogsAnswer.page(in: bytes)].compactMap(\.self)
+        _ = LokiResponse.streams(in: bytes)
+        let pages = [LokiResponse.page(in: bytes), VictoriaLogsResponse.page(in: bytes)].compactMap(\.self)
         let records = pages.flatMap(\.records)
-        _ = VictoriaLogsAnswer.streams(in: bytes)
+        _ = VictoriaLogsResponse.streams(in: bytes)
         for record in records {
             try require(RecordID(record.id.description) == record.id, "an id changes when it is written")
         }

@@ -212,9 +212,9 @@ private final class FakeLoki: Sendable {
     }
 }
 
-@Suite(.blocking) struct BulkAnswerTests {
+@Suite(.blocking) struct BulkResponseTests {
     private func result(_ text: String, _ count: Int = 1) -> SendResult {
-        BulkAnswer.result(of: Array(text.utf8), count: count)
+        BulkResponse.result(of: Array(text.utf8), count: count)
     }
 
     @Test("each status of an item has its meaning")

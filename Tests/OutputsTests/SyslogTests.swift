@@ -159,7 +159,7 @@ private func scrubbed(_ bytes: [UInt8]) -> String {
         let text = Array("1 rsp 6 200 OK\n2 rsp 0\n33 rsp 9 500 error\n".utf8)
         for size in 1...text.count {
             var reader = RELPReader()
-            var answers: [RELPReader.Answer] = []
+            var answers: [RELPReader.Frame] = []
             for start in stride(from: 0, to: text.count, by: size) {
                 reader.append(Array(text[start..<min(text.count, start + size)]))
                 while let answer = try reader.next() {

@@ -147,7 +147,7 @@ public struct APIClient: Sendable {
                 target.parameters["cursor"] = [cursor.text]
                 target.parameters["tail"] = nil
             }
-            var reader = ResumableAnswer.Reader()
+            var reader = ResumableBody.Reader()
             var trailers = try await stream(target) { bytes in
                 try reader.take(bytes) { piece, moved in
                     if isLost {

@@ -7,7 +7,7 @@ import TextFormats
 /// A request for log text as the parameters of `/v1/logs`.
 public struct LogParameters: Sendable {
     public var request: LogRequest
-    /// Whether the body has a cursor for each piece (`ResumableAnswer`).
+    /// Whether the body has a cursor for each piece (`ResumableBody`).
     var isResumable = false
 
     static let names = RouteParameters(

@@ -56,7 +56,7 @@ private struct LogText {
 
     func write(as following: Following<CommitNotifications>) async throws {
         if isResumable {
-            try await body.write(ResumableAnswer.piece([], cursor: query.cursor))
+            try await body.write(ResumableBody.piece([], cursor: query.cursor))
         }
         guard try await following.answer(query, to: writePiece) else {
             throw ReadTurn.Cancelled()
@@ -64,7 +64,7 @@ private struct LogText {
     }
 
     private func writePiece(_ bytes: [UInt8]) async throws {
-        try await body.write(isResumable ? ResumableAnswer.piece(bytes, cursor: query.takeMovedCursor()) : bytes)
+        try await body.write(isResumable ? ResumableBody.piece(bytes, cursor: query.takeMovedCursor()) : bytes)
     }
 
     /// Ends a text that failed.

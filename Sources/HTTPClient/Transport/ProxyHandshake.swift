@@ -23,7 +23,7 @@ final class ProxyHandshake: ChannelInboundHandler, RemovableChannelHandler {
     private var received: [UInt8] = []
 
     /// Maximum size of the proxy's answer.
-    private static let longestAnswer = 16 << 10
+    private static let longestResponse = 16 << 10
 
     init(
         _ request: Request,
@@ -46,7 +46,7 @@ final class ProxyHandshake: ChannelInboundHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         received += unwrapInboundIn(data).readableBytesView
         guard let end = Self.end(of: received) else {
-            if received.count > Self.longestAnswer {
+            if received.count > Self.longestResponse {
                 fail("its answer is too long", context)
             }
             return

@@ -90,7 +90,7 @@ struct ElasticsearchDestination: OutputDestination {
             batch.append(item, to: &body)
         }
         switch await http.post(target, "application/x-ndjson", body) {
-        case .success(let response): return BulkAnswer.result(of: response.body, count: items.count)
+        case .success(let response): return BulkResponse.result(of: response.body, count: items.count)
         case .failure(let result, _): return result
         }
     }
@@ -101,7 +101,7 @@ struct ElasticsearchDestination: OutputDestination {
 }
 
 /// The answer to a bulk request: a result for each item, in the order of the request.
-enum BulkAnswer {
+enum BulkResponse {
     static func result(of body: [UInt8], count: Int) -> SendResult {
         guard let answer = try? JSON(parsing: body) else {
             return .unavailable("the answer to a bulk request is not JSON")

@@ -52,7 +52,7 @@ struct HTTPOutput: Sendable {
     private let compresses: Bool
 
     /// What a request came to.
-    enum Answer {
+    enum Outcome {
         case success(HTTPResponse)
         /// The receiver did not take the request; `response` is nil when there was none.
         case failure(SendResult, response: HTTPResponse?)
@@ -64,7 +64,7 @@ struct HTTPOutput: Sendable {
     }
 
     /// Posts `body` to `target`, which follows the endpoint's path.
-    func post(_ target: String, _ contentType: String, _ body: [UInt8]) async -> Answer {
+    func post(_ target: String, _ contentType: String, _ body: [UInt8]) async -> Outcome {
         var request = HTTPRequest(.POST, target, headers: ["Content-Type": contentType])
         request.timeout = OutputLimits.answer
         do {

@@ -66,7 +66,7 @@ struct FleetRequests: Sendable {
     let name: String
 
     /// The largest answer, in bytes: 5,000 lines are far less, unless they are enormous.
-    private static let largestAnswer = 64 << 20
+    private static let largestResponse = 64 << 20
 
     /// The body of the answer to a form that is posted to `target`. Throws `HTTPClientError`, and `QueryError` when the
     /// engine refuses the request.
@@ -76,7 +76,7 @@ struct FleetRequests: Sendable {
         let body = form.map { "\($0.name)=\(PercentEncoding.uri.encode($0.value))" }.joined(separator: "&")
         var request = HTTPRequest(.POST, target, headers: headers, body: Array(body.utf8))
         request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
-        let response = try await client.send(request, maximumBody: Self.largestAnswer)
+        let response = try await client.send(request, maximumBody: Self.largestResponse)
         guard !response.isSuccess else {
             return response.body
         }

@@ -23,7 +23,7 @@ struct LokiEngine: FleetEngine {
             let end = start + min(limits.longestRange, range.upperBound - start)
             let form = [("match[]", #"{vm=~".+",stream=~".+"}"#), ("start", String(start)), ("end", String(end))]
             let body = try await requests.post("/loki/api/v1/series", form)
-            guard let streams = LokiAnswer.streams(in: body) else {
+            guard let streams = LokiResponse.streams(in: body) else {
                 throw requests.malformed("Loki's series")
             }
             found.formUnion(streams)
@@ -43,7 +43,7 @@ struct LokiEngine: FleetEngine {
             form,
             headers: ["X-Loki-Response-Encoding-Flags": "categorize-labels"]
         )
-        guard let page = LokiAnswer.page(in: body) else {
+        guard let page = LokiResponse.page(in: body) else {
             throw requests.malformed("Loki's log lines")
         }
         return page
@@ -94,7 +94,7 @@ enum LogQLText {
 }
 
 /// The answers of Loki.
-enum LokiAnswer {
+enum LokiResponse {
     /// Metadata of a record that is no field of it; Loki adds the last two.
     private static let known: Set<String> = [
         "id", "level", "event", "partial", "uuid", "vm", "namespace", "stream", "detected_level", "service_name",

@@ -88,7 +88,7 @@ actor RELPLink: StreamSyslogLink {
         }
     }
 
-    private func answer(on connection: ByteConnection) async throws -> RELPReader.Answer {
+    private func answer(on connection: ByteConnection) async throws -> RELPReader.Frame {
         while true {
             if let answer = try reader.next() {
                 guard answer.command == "rsp" else {
@@ -106,7 +106,7 @@ actor RELPLink: StreamSyslogLink {
 
 /// Cuts the frames of a RELP receiver off its bytes.
 struct RELPReader {
-    struct Answer: Hashable {
+    struct Frame: Hashable {
         var transaction: Int
         var command: String
         var text: String
@@ -122,7 +122,7 @@ struct RELPReader {
     }
 
     /// The next whole frame; nil when it has not arrived yet. Throws `HTTPClientError` when the bytes are not RELP.
-    mutating func next() throws -> Answer? {
+    mutating func next() throws -> Frame? {
         // A head is three words; the third ends with a blank, or with LF when there are no data.
         let words = bytes.prefix(64).split(separator: UInt8(ascii: " "), maxSplits: 3, omittingEmptySubsequences: false)
         guard words.count >= 3, !words[2].isEmpty || words.count > 3 else {
@@ -143,16 +143,16 @@ struct RELPReader {
         guard bytes[start + count] == Lines.feed else {
             throw HTTPClientError(.protocolViolation, "the answer is not RELP")
         }
-        let answer = Answer(
+        let frame = Frame(
             transaction: transaction,
             command: String(decoding: words[1], as: UTF8.self),
             text: String(decoding: bytes[start..<start + count], as: UTF8.self)
         )
         bytes.removeFirst(start + count + 1)
-        return answer
+        return frame
     }
 
-    private func tooLong(_ isTooLong: Bool) throws -> Answer? {
+    private func tooLong(_ isTooLong: Bool) throws -> Frame? {
         guard !isTooLong else {
             throw HTTPClientError(.protocolViolation, "the answer is not RELP")
         }

@@ -18,10 +18,10 @@ struct VictoriaLogsEngine: FleetEngine {
     }
 
     func streams(in range: Range<Int64>) async throws -> [FleetStream] {
-        let names = VictoriaLogsAnswer.streamFields.map(LogQLText.quoted).joined(separator: ", ")
-        let query = "\(Self.time(range)) \(VictoriaLogsAnswer.ours) | uniq by (\(names))"
+        let names = VictoriaLogsResponse.streamFields.map(LogQLText.quoted).joined(separator: ", ")
+        let query = "\(Self.time(range)) \(VictoriaLogsResponse.ours) | uniq by (\(names))"
         let body = try await requests.post(Self.target, [("query", query)])
-        guard let streams = VictoriaLogsAnswer.streams(in: body) else {
+        guard let streams = VictoriaLogsResponse.streams(in: body) else {
             throw requests.malformed("JSON lines")
         }
         return streams
@@ -29,7 +29,7 @@ struct VictoriaLogsEngine: FleetEngine {
 
     func records(_ request: FleetRequest) async throws -> FleetPage {
         let body = try await requests.post(Self.target, [("query", Self.query(request))])
-        guard let page = VictoriaLogsAnswer.page(in: body) else {
+        guard let page = VictoriaLogsResponse.page(in: body) else {
             throw requests.malformed("JSON lines")
         }
         return page
@@ -37,7 +37,7 @@ struct VictoriaLogsEngine: FleetEngine {
 
     /// The request in LogsQL.
     static func query(_ request: FleetRequest) -> String {
-        var filters = [time(request.range), VictoriaLogsAnswer.ours]
+        var filters = [time(request.range), VictoriaLogsResponse.ours]
         if !request.areAll {
             filters.append(#""host.name":in("# + list(request.streams.map(\.vm.name)) + ")")
             filters.append(#""guestlog.stream":in("# + list(request.streams.map(\.stream.text)) + ")")
@@ -61,7 +61,7 @@ struct VictoriaLogsEngine: FleetEngine {
 }
 
 /// The answers of VictoriaLogs: a JSON object in each line, whose members are texts.
-enum VictoriaLogsAnswer {
+enum VictoriaLogsResponse {
     /// The filter that finds what outputs have sent.
     static let ours = #""log.record.uid":* "guestlog.stream":*"#
     /// The fields that tell a stream, with its VM.

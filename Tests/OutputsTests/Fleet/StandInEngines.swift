@@ -248,7 +248,7 @@ final class StandInVictoriaLogs: Sendable {
     private func streams(_ range: Range<Int64>) -> StandInServer.Answer {
         var rows: Set<[UInt8]> = []
         for entry in entries.all where range.contains(entry.time) {
-            let names = VictoriaLogsAnswer.streamFields
+            let names = VictoriaLogsResponse.streamFields
             rows.insert(object(names.map { ($0, entry[$0] ?? "") }).bytes)
         }
         return .bytes(rows.flatMap { $0 + [Lines.feed] })

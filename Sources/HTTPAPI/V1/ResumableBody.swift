@@ -4,7 +4,7 @@ import LogModel
 
 /// The body of a response that can be resumed after a lost connection: pieces, each preceded by a line with its length
 /// and the part of the cursor that moved with it, `LENGTH CURSOR\n`. The first one has the whole cursor.
-enum ResumableAnswer {
+enum ResumableBody {
     /// Encodes a piece.
     static func piece(_ bytes: [UInt8], cursor: String) -> [UInt8] {
         Array("\(bytes.count) \(cursor)\n".utf8) + bytes
