@@ -9,7 +9,7 @@ struct OpenEndpoint {
     let vm: VMIdentity
     /// The administrator's part of the path; nil: all of it.
     let trustedFolder: String?
-    private(set) var listeners: [ListeningSocket] = []
+    var listeners: [CollectorListener] = []
     var dialer: GuestDialer?
 
     init(vm: VMIdentity, trustedFolder: String?) {
@@ -17,16 +17,13 @@ struct OpenEndpoint {
         self.trustedFolder = trustedFolder
     }
 
-    mutating func add(_ listener: ListeningSocket?) {
-        listeners += listener.map { [$0] } ?? []
-    }
-
     /// Stops listening and dialling; connections stay. Removes the files of sockets, except those at `kept` paths.
     func close(keeping kept: Set<String> = []) {
         for listener in listeners {
+            let hasFile = listener.socket != nil && listener.name.hasPrefix("/")
             listener.end()
-            if !kept.contains(listener.path), listener.path.hasPrefix("/") {
-                let (folder, name) = DirectoryHandle.split(listener.path)
+            if hasFile, !kept.contains(listener.name) {
+                let (folder, name) = DirectoryHandle.split(listener.name)
                 try? DirectoryHandle(folder, trusted: trustedFolder).remove(name)
             }
         }
@@ -66,7 +63,6 @@ extension GuestCollector {
         discovery.onFound = { [unowned self] in add($0) }
         discovery.onGone = { [unowned self] in forget($0) }
         discovery.begin()
-        noteListeners()
     }
 
     // MARK: - Guests that are found
@@ -92,7 +88,6 @@ extension GuestCollector {
         }
         found[file.path] = guest
         endpoints[guest.endpoint] = open(guest, trustedFolder: pattern.path.trustedFolder)
-        noteListeners()
         discovery.follow(file.path)
         return nil
     }
@@ -104,7 +99,6 @@ extension GuestCollector {
         }
         discovery.unfollow(path)
         endpoints.removeValue(forKey: guest.endpoint)?.close(keeping: keptFiles)
-        noteListeners()
     }
 
     // MARK: - Opening
@@ -118,18 +112,18 @@ extension GuestCollector {
         case .hybrid(let path):
             for (port, purpose) in [(options.port, Purpose.logs), (options.notifyPort, .notify)] {
                 if let port {
-                    opened.add(listen(path: "\(path)_\(port)", trustedFolder, identity, for: purpose))
+                    opened.listeners.append(listen(path: "\(path)_\(port)", trustedFolder, identity, for: purpose))
                 }
             }
         case .unix(let path):
-            opened.add(listen(path: path, trustedFolder, identity, for: .logs))
+            opened.listeners.append(listen(path: path, trustedFolder, identity, for: .logs))
         case .tcp(let address):
             let listener = listen("\(address)") { () throws(SystemError) in
                 try address.listen()
             } onConnection: { [unowned self] socket in
                 serve(socket, of: identity, for: .logs)
             }
-            opened.add(listener)
+            opened.listeners.append(listener)
         case .serial(let path):
             opened.dialer = dial(path, port: nil, trustedFolder, identity, for: .serial)
         case .dial(let path, let port):
@@ -143,7 +137,7 @@ extension GuestCollector {
         _ trustedFolder: String?,
         _ identity: GuestIdentity,
         for purpose: Purpose
-    ) -> ListeningSocket? {
+    ) -> CollectorListener {
         listen(path) { () throws(SystemError) in
             try UnixSocket.listen(at: path, trusted: trustedFolder)
         } onConnection: { [unowned self] socket in
@@ -151,28 +145,17 @@ extension GuestCollector {
         }
     }
 
-    /// Listens; nil when that fails, which is a problem.
+    /// Listens on the inherited socket of that name, or on the one that `open` makes.
     func listen(
         _ name: String,
-        _ open: () throws(SystemError) -> Descriptor,
+        _ open: @escaping () throws(SystemError) -> Descriptor,
         onConnection: @escaping (consuming Descriptor) -> Void
-    ) -> ListeningSocket? {
-        do throws(SystemError) {
-            let socket: Descriptor
-            if let inherited = takeInherited(name) {
-                socket = inherited
-            } else {
-                socket = try open()
-            }
-            try socket.setNonBlocking()
-            let listener = ListeningSocket(socket, path: name)
-            try listener.begin(on: loop, onConnection)
-            capture.problems.clear("collector \(name)")
-            return listener
-        } catch {
-            capture.problems.report("collector \(name)", "\(error)", .error, to: capture.diagnostics)
-            return nil
+    ) -> CollectorListener {
+        let listener = CollectorListener(name, on: loop, capture: capture, open: open, onConnection: onConnection) {
+            [unowned self] in noteListeners()
         }
+        listener.begin(with: takeInherited(name))
+        return listener
     }
 
     private func dial(

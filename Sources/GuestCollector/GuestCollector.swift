@@ -23,11 +23,12 @@ public final class GuestCollector: @unchecked Sendable {
     let loop: EventLoop
     private let identify: @Sendable (UInt32) -> VMIdentity?
     private var thread: WorkerThread?
-    private var listeners: [ListeningSocket] = []
+    private var listeners: [CollectorListener] = []
     /// Whether the list of listeners for other threads is to be made anew; `start` makes it first.
     private var hasNewListeners = true
-    /// Listening sockets of the service manager, or of the previous process, that are not in use yet, by their names.
-    var inherited: [String: InheritedListener] = [:]
+    /// Listening sockets of the service manager, or of the previous process, that are not in use yet, by the hashes of
+    /// their listeners' names.
+    var inherited: [UInt64: InheritedListener] = [:]
     /// The paths of sockets whose files a stop leaves: other processes have the sockets too.
     var keptFiles: Set<String> = []
     private var idleTimer: EventLoop.TimerToken?
@@ -100,8 +101,7 @@ public final class GuestCollector: @unchecked Sendable {
         )
     }
 
-    /// Begins to listen and to dial. A listener that cannot be opened is a problem that `guestlog status` shows; the
-    /// others serve.
+    /// Begins to listen and to dial.
     public func start() throws(SystemError) {
         listenForContexts()
         follow(options.guests, options.patterns)
@@ -121,7 +121,7 @@ public final class GuestCollector: @unchecked Sendable {
         }
         loop.perform { [self] in
             // Who has connected already is served.
-            for listener in allListeners {
+            for listener in sockets {
                 (0..<options.limits.connections).forEach { _ in listener.handle(.readable) }
             }
             listeners.forEach { $0.end() }
@@ -167,7 +167,7 @@ public final class GuestCollector: @unchecked Sendable {
                 }
                 serve(socket, of: guest(of: context), for: purpose)
             }
-            listeners += listener.map { [$0] } ?? []
+            listeners.append(listener)
         }
     }
 
@@ -294,7 +294,8 @@ public final class GuestCollector: @unchecked Sendable {
         }
     }
 
-    var allListeners: [ListeningSocket] { listeners + endpoints.values.flatMap(\.listeners) }
+    /// The sockets that listen.
+    var sockets: [ListeningSocket] { (listeners + endpoints.values.flatMap(\.listeners)).compactMap(\.socket) }
 
     private func noteIdleness() {
         guard let limit = options.idleLimit else {
@@ -326,7 +327,7 @@ public final class GuestCollector: @unchecked Sendable {
         }
     }
 
-    /// The listeners have changed. Their list is made once for many changes.
+    /// A listener has changed. Their list is made once for many changes.
     func noteListeners() {
         guard !hasNewListeners else {
             return
@@ -337,7 +338,7 @@ public final class GuestCollector: @unchecked Sendable {
 
     private func updateListeners() {
         hasNewListeners = false
-        let paths = allListeners.map(\.path)
+        let paths = sockets.map(\.path)
         snapshot.withLock { snapshot in
             snapshot.listeners = paths
             snapshot.listings += 1

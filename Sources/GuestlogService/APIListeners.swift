@@ -4,6 +4,7 @@ import Capture
 import CLinux
 import HTTPAPI
 import Glibc
+import LogModel
 import SystemIO
 
 /// The listeners of the daemon's API: its Unix socket, and its TCP socket when one is configured.
@@ -23,7 +24,7 @@ final class APIListeners {
 
     /// How long the end of each server is awaited, in seconds: a request may wait for a disk that hangs.
     private static let stopLimit = 1
-    /// The name under which systemd passes the API's Unix socket.
+    /// The name under which systemd passes the API's Unix socket. Another one is passed with an appendix.
     private static let localName = "guestlog.api"
     /// The name under which a replaced image passes the TCP socket.
     private static let networkName = "guestlog.network"
@@ -40,7 +41,7 @@ final class APIListeners {
 
     /// Accepts an inherited socket; returns whether it is one of these.
     func inherit(_ name: String, _ descriptor: borrowing Descriptor) throws(SystemError) -> Bool {
-        guard name == Self.localName || name == Self.networkName else {
+        guard Self.isLocal(name) || name == Self.networkName else {
             return false
         }
         sockets[name] = try descriptor.duplicate().release()
@@ -50,10 +51,7 @@ final class APIListeners {
     /// Opens the listeners and has `server` serve them.
     func open(_ server: APIServer) throws {
         self.server = server
-        if sockets[Self.localName] == nil {
-            sockets[Self.localName] = try UnixSocket.listen(at: configuration.socket).release()
-        }
-        try serve(Self.localName, .local, server)
+        try openLocal(server)
         if let damage = server.tokens.damage {
             raise(Self.tokensSubject, "\(damage)")
         }
@@ -62,6 +60,33 @@ final class APIListeners {
         } else {
             closeNetwork()
         }
+    }
+
+    /// Serves the inherited Unix sockets, and the configured one if it is not among them: it may have changed, and the
+    /// service manager's socket may have another path.
+    private func openLocal(_ server: APIServer) throws(SystemError) {
+        let inherited = sockets.filter { Self.isLocal($0.key) }.mapValues { UnixSocket.path(of: $0) }
+        if !inherited.values.contains(where: isConfigured) {
+            let name = inherited.isEmpty ? Self.localName : "\(Self.localName).\(configuration.socket.stableHash())"
+            sockets[name] = try UnixSocket.listen(at: configuration.socket).release()
+            for case let path? in inherited.values {
+                diagnostics.log(.notice, "the API listens at \(path) too: that socket was passed to this process")
+            }
+        }
+        for name in sockets.keys where Self.isLocal(name) {
+            try serve(name, .local, server)
+        }
+    }
+
+    private static func isLocal(_ name: String) -> Bool { name == localName || name.hasPrefix(localName + ".") }
+
+    /// Whether `path` is the configured socket.
+    private func isConfigured(_ path: String?) -> Bool {
+        guard let path, path != configuration.socket else {
+            return path != nil
+        }
+        let identity = (try? FileAttributes(following: path))?.identity
+        return identity != nil && identity == (try? FileAttributes(following: configuration.socket))?.identity
     }
 
     private func openNetwork(_ settings: TCPListenerSettings, _ server: APIServer) {

@@ -1,27 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension Configuration {
-    /// The store and the socket in `file`, for commands that need nothing else of it, and the file's first error.
+    /// The store and the socket that `file` names, for commands that need nothing else of it, and the file's first error.
     ///
-    /// An error elsewhere in the file does not keep anybody from reading a log. Where the paths themselves cannot be
-    /// read, they are the defaults.
+    /// An error elsewhere in the file does not keep anybody from reading a log. Where the file names paths that cannot be
+    /// read, they are nil: a command must not use another store instead.
     ///
     /// Throws when the file cannot be read at all.
     public static func paths(
         in file: String
-    ) throws(ConfigurationError) -> (paths: Configuration, error: ConfigurationError?) {
+    ) throws(ConfigurationError) -> (paths: Configuration?, error: ConfigurationError?) {
         paths(in: try ConfigurationError.text(of: file), of: file)
     }
 
-    static func paths(in text: String, of file: String) -> (paths: Configuration, error: ConfigurationError?) {
+    static func paths(in text: String, of file: String) -> (paths: Configuration?, error: ConfigurationError?) {
         do throws(ConfigurationError) {
             return (try Configuration(file: file, text: text), nil)
         } catch {
-            var paths = Configuration()
-            if let top = try? ConfigurationReader(file: file, text: text) {
-                try? paths.readPaths(top)
-            }
-            return (paths, error)
+            return (try? paths(despiteErrorsIn: text, of: file), error)
         }
+    }
+
+    private static func paths(
+        despiteErrorsIn text: String,
+        of file: String
+    ) throws(ConfigurationError) -> Configuration {
+        let top: ConfigurationReader
+        if let whole = try? ConfigurationReader(file: file, text: text) {
+            top = whole
+        } else {
+            top = try ConfigurationReader(file: file, text: pathLines(of: text))
+        }
+        for key in pathKeys where top.contains(key) {
+            guard try top.text(key) != nil else {
+                throw ConfigurationError(file: file, line: nil, message: "\(key) has no value")
+            }
+        }
+        var paths = Configuration()
+        try paths.readPaths(top)
+        return paths
+    }
+
+    private static let pathKeys = ["store", "runtime", "socket"]
+
+    /// The lines that begin with a key of `readPaths`: the rest of the text need not be YAML.
+    private static func pathLines(of text: String) -> String {
+        text.split(whereSeparator: \.isNewline).filter { line in
+            let key = line.prefix { $0 != ":" }.filter { !"\"' ".contains($0) }
+            return pathKeys.contains(key) && !line.hasPrefix(" ")
+        }.joined(separator: "\n")
     }
 }

@@ -49,17 +49,20 @@ struct PathOptions: ParsableArguments {
     }
 
     /// The store and the socket, with the command line's options applied. An error in the configuration file is only
-    /// reported, because it must not keep anybody from reading a log.
+    /// reported, because it must not keep anybody from reading a log, unless it hides which store or daemon is meant.
     func readerPaths() throws -> (store: String, socket: String) {
         var paths = Configuration()
         if let file = configurationFile, store == nil || socket == nil {
             let read = try Configuration.paths(in: file)
-            paths = read.paths
             if let error = read.error {
+                guard read.paths != nil || namesStore || namesSocket else {
+                    throw PathsUnknown(error: error)
+                }
                 Output.error(
                     "\(error); only store and socket are read from this file; 'guestlog config check' checks it"
                 )
             }
+            paths = read.paths ?? paths
         }
         return (store ?? paths.store, socket ?? paths.socket)
     }
@@ -73,6 +76,16 @@ struct PathOptions: ParsableArguments {
             throw OtherStore(socket: paths.socket, kept: kept, wanted: paths.store)
         }
         return daemon
+    }
+
+    /// An error of the configuration file hides the store and the socket.
+    struct PathsUnknown: Error, CustomStringConvertible {
+        let error: ConfigurationError
+
+        var description: String {
+            "\(error); store and socket cannot be read from this file: correct it, or name the store with --store or the "
+                + "daemon with --socket"
+        }
     }
 
     /// A daemon keeps another store than the command is for.

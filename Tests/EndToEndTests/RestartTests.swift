@@ -95,6 +95,20 @@ extension EndToEnd {
             #expect(site.guestlog("status").status == 0)
         }
 
+        @Test("a socket that the configuration names since is served after SIGUSR2, and the former one too")
+        func movesSocket() throws {
+            let site = try Site()
+            let former = site.socket
+            let moved = site.path + "/moved.sock"
+            FileText.write(FileText.text(site.configuration) + "socket: \(moved)\n", to: site.configuration)
+            for _ in 1...2 {
+                site.replace()
+                for socket in [former, moved] {
+                    #expect(site.guestlog("status", "--socket", socket).status == 0, "\(socket)")
+                }
+            }
+        }
+
         @Test(
             "SIGHUP adds consoles, reports settings that require a restart, and changes nothing for a file with an error"
         )

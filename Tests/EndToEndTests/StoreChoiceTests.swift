@@ -72,6 +72,20 @@ import Testing
         #expect(run(["logs", "uu"], ["GUESTLOG_CONFIG": site.configuration], in: site, name: "kept").text == "hello\n")
     }
 
+    @Test("a configuration that hides which store is meant ends a command, unless an option names it")
+    func hiddenStore() throws {
+        let (site, _, store) = try prepare()
+        let wrong = site.path + "/wrong.yaml"
+        FileText.write("store: {}\n", to: wrong)
+        for (number, words) in [["rm", "mine"], ["logs", "mine"], ["vms"], ["status"]].enumerated() {
+            let command = [Program.guestlog] + words + ["--config", wrong]
+            let child = ChildProcess(command, name: "hidden-\(number)", in: site.path)
+            #expect(child.wait() == 2, "\(words)")
+            #expect(child.standardError.contains("name the store with --store"), "\(words): \(child.standardError)")
+        }
+        #expect(site.guestlog("vms", "--config", wrong, "--store", store).text.contains("mine"))
+    }
+
     @Test("a VM that is waited for is looked for without repeating notices")
     func unknownVM() throws {
         let site = try Site()

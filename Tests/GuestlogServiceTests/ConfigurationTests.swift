@@ -145,14 +145,28 @@ import Testing
     }
 
     @Test("an error elsewhere in the file leaves the store and the socket readable, and is reported")
-    func pathsDespiteError() {
+    func pathsDespiteError() throws {
         let text = "store: /srv/log\nruntime: /run/gl\nretntion: { vm: 1GiB }\n"
         let read = Configuration.paths(in: text, of: "test.yaml")
-        #expect(read.paths.store == "/srv/log" && read.paths.socket == "/run/gl/guestlog.sock")
+        let paths = try #require(read.paths)
+        #expect(paths.store == "/srv/log" && paths.socket == "/run/gl/guestlog.sock")
         #expect(read.error?.description == "test.yaml:3: unknown key retntion; did you mean retention?")
         #expect(Configuration.paths(in: "store: /srv/log\n", of: "test.yaml").error == nil)
-        let broken = Configuration.paths(in: "store: [", of: "test.yaml")
-        #expect(broken.paths.store == Configuration().store && broken.error != nil)
+    }
+
+    @Test(
+        "the store and the socket are read where the rest of the file is no YAML, and are those of the file or none",
+        arguments: [
+            ("retention:\n\ttotal: 10G\nstore: /srv/log\n", "/srv/log"),
+            ("'store' : /srv/log\nconsoles: [\n", "/srv/log"),
+            ("retention:\n\ttotal: 10G\n", Configuration().store),
+            ("store: relative\n", nil), ("store: [", nil), ("store: [a]\n", nil), ("store:\n  /srv/log\n\tx: 1\n", nil),
+            ("store: /srv/log\nstore: /srv/other\n", nil), ("store: {}\n", nil),
+        ] as [(String, String?)]
+    )
+    func pathsWithoutYAML(text: String, store: String?) {
+        let read = Configuration.paths(in: text, of: "test.yaml")
+        #expect(read.paths?.store == store && read.error != nil)
     }
 
     @Test(
