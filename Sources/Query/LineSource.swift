@@ -250,6 +250,9 @@ final class LineSource {
             if next != position {
                 position = next
                 hasLeapt = true
+                if plan.latestTime(before: next.offset) <= filter.until {
+                    pass(to: next.offset)
+                }
             }
             try passOver()
         }

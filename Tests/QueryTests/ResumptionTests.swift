@@ -48,4 +48,20 @@ import Testing
         #expect(throws: QueryError.self) { _ = try read("v1:b/console0=1.0") }
         #expect(try read("v1:b/console0=1.0", areAll: true) == "hello\nworld\n")
     }
+
+    @Test("the cursor of an empty result is behind the text before the range")
+    func emptyRange() throws {
+        var selection = Selection()
+        selection.since = sample.now.advanced(byMicroseconds: 1_000_000)
+        let query = try LogQuery(
+            store: sample.store,
+            vms: sample.vms.map(\.vm),
+            selection: selection,
+            rendering: Rendering(),
+            now: sample.now
+        )
+        #expect(try query.next() == nil)
+        try sample.append("new\n", after: 2_000_000)
+        #expect(try read(query.cursor) == "new\n")
+    }
 }
