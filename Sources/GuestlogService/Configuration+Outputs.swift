@@ -26,8 +26,11 @@ extension OutputSettings {
             throw section.error(at: "name", "an output requires a name: \(StreamName.rule)")
         }
         let types = DestinationType.allCases.map(\.rawValue).joined(separator: ", ")
-        guard let word = try section.text("type"), let type = DestinationType(rawValue: word) else {
+        guard let word = try section.text("type") else {
             throw section.error(at: "type", "an output requires a type: one of \(types)")
+        }
+        guard let type = DestinationType(rawValue: word) else {
+            throw section.error(at: "type", "unknown type \(word) of an output; use one of \(types)")
         }
         try section.allow(DestinationType.keysByType, of: "type: \(type.rawValue)")
         self.init(name: name, destination: try type.destination(section))

@@ -19,7 +19,7 @@ extension LogQuery {
                 ? "nothing of \(who) can be read: its files are missing or damaged; 'guestlog verify' lists them"
                 : "\(who) is empty: the guest has printed nothing yet"
         }
-        if selection.tail == 0 || selection.head == 0 || selection.limitBytes == 0 {
+        if selection.tail == 0 || selection.head == 0 {
             return "nothing was requested"
         }
         if let since = selection.since, let until = selection.until, until < since {

@@ -48,6 +48,12 @@ public enum RequestWords {
         }
     }
 
+    /// The limit `word`; nil for 0, which is none, as in kubectl.
+    public static func limit(_ name: String, _ word: String) throws(QueryError) -> Int? {
+        let limit = try count(name, word)
+        return limit == 0 ? nil : limit
+    }
+
     /// The number of last lines `word`; nil for all lines: `all`, and `-1` as in docker and kubectl.
     public static func tail(_ name: String, _ word: String) throws(QueryError) -> Int? {
         if word == "all" || word == "-1" {

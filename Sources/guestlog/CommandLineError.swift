@@ -27,13 +27,26 @@ struct CommandLineError: Error, CustomStringConvertible {
     /// What replaces an option of `docker logs`, `kubectl logs` or journalctl in a command that shows logs; nil for other
     /// options and commands.
     static func remedy(for option: String, of command: any ParsableCommand.Type) -> String? {
-        command == Logs.self
-            ? otherOptions[option] ?? commonOptions[option]
-            : command == KubectlLogs.self ? commonOptions[option] : nil
+        guard command == Logs.self || command == KubectlLogs.self else {
+            return nil
+        }
+        if Int(option.dropFirst()) != nil {
+            return "use -n for a number of lines"
+        }
+        return commonOptions[option] ?? (command == Logs.self ? otherOptions[option] : nil)
+    }
+
+    /// An option that `command`, typed as `name`, does not have.
+    static func unknownOption(_ option: String, of name: String, among known: [String]) -> CommandLineError {
+        let near = option.hasPrefix("--") ? NearestWord.to(String(option.dropFirst(2)), among: known) : nil
+        let remedy =
+            near.map { "did you mean \(DeclaredOptions.spelled($0))?" }
+            ?? "'\(name) --help' lists the options, and what follows -- is none"
+        return CommandLineError(description: "unknown option \(Terminal.safe(option)); \(remedy)")
     }
 
     private static let commonOptions = [
-        "-v": "there is no inverted match", "--priority": "use --severity",
+        "-v": "there is no inverted match", "--invert-match": "there is no inverted match",
         "--case-sensitive": "use --ignore-case or --no-ignore-case",
     ]
 
@@ -45,7 +58,12 @@ struct CommandLineError: Error, CustomStringConvertible {
         "--vacuum-time": "'guestlog vacuum --age AGE' removes old text",
         "-e": "use -n to see the end", "--pager-end": "use -n to see the end",
         "-u": "name a field: _SYSTEMD_UNIT=NAME.service", "--unit": "name a field: _SYSTEMD_UNIT=NAME.service",
-        "-c": "use --stream", "--container": "use --stream",
+        "-k": "name a field: _TRANSPORT=kernel", "--dmesg": "name a field: _TRANSPORT=kernel",
+        "--identifier": "name a field: SYSLOG_IDENTIFIER=NAME", "--facility": "name a field: SYSLOG_FACILITY=NUMBER",
+        "-F": "-o json shows all fields", "--field": "-o json shows all fields",
+        "--output-fields": "-o json shows all fields, and jq selects some",
+        "-M": "name the VM", "--machine": "name the VM", "-D": "use --store", "--directory": "use --store",
+        "--verify": "'guestlog verify' checks the store",
     ]
 
     /// What an option of these programs means here.
@@ -59,7 +77,9 @@ struct CommandLineError: Error, CustomStringConvertible {
     /// Options of these programs that mean the same here under another name, or nothing.
     static let equivalents: [String: Equivalent] = [
         "--no-pager": .none, "--quiet": .none, "-q": .none, "--merge": .none, "-m": .none, "--no-hostname": .none,
-        "-a": .none, "-i": .flag("ignore-case"), "--since-time": .option("since"),
+        "-a": .none, "-l": .none, "--full": .none, "-x": .none, "--catalog": .none, "--no-tail": .none,
+        "-i": .flag("ignore-case"), "--since-time": .option("since"), "--after-cursor": .option("cursor"),
+        "--priority": .option("severity"), "-c": .option("stream"), "--container": .option("stream"),
     ]
 
     static func unknownCommand(_ word: String, of command: any ParsableCommand.Type) -> CommandLineError {

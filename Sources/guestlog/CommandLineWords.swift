@@ -12,27 +12,32 @@ import TextFormats
 /// - a number that may be omitted: `-b`.
 ///
 /// Each option becomes its long form, its value joined by `=`. Which options there are, and which of them take a value,
-/// is read from the commands' declarations. What is not declared stays as it is, for the parser to report.
+/// is read from the commands' declarations.
 struct CommandLineWords {
     /// The command line that the parser accepts.
     private(set) var words: [String] = []
     private var rest: ArraySlice<String>
-    /// The command that the words name so far.
+    /// The command that the words name so far, and how it is called.
     private var command: any ParsableCommand.Type
+    private var commandName: String
 
     /// What other programs print their version for.
     private static let versionWords = ["version", "-v", "-V"]
+    /// The options that every command has, which no command declares.
+    private static let parserOptions = ["--help", "-h", "--help-hidden", "--version", "--experimental-dump-help"]
 
     /// Rewrites `typed`, the words after the program's name, for `root` and its subcommands. Throws `CommandLineError`.
     init(_ typed: [String], for root: any ParsableCommand.Type) throws {
         rest = typed[...]
         command = root
+        commandName = root == KubectlGuestlog.self ? "kubectl guestlog" : "guestlog"
         if let word = typed.first, Self.versionWords.contains(word) {
             words = ["--version"]
             rest.removeFirst()
         }
         while let subcommand = try takeSubcommand(of: command) {
             command = subcommand
+            commandName += " " + subcommand._commandName
         }
         // A command with subcommands has no options of its own.
         if command.configuration.subcommands.isEmpty {
@@ -100,7 +105,7 @@ struct CommandLineWords {
             if try takeEquivalent(of: "--" + parts[0], value, declared) {
                 return
             }
-            try refuseHabit("--" + parts[0])
+            try refuse("--" + parts[0], declared)
             words.append(word)
         }
     }
@@ -117,8 +122,9 @@ struct CommandLineWords {
         }
         switch equivalent {
         case .none: break
-        case .flag(let name): try append(flag: name, value, declared)
-        case .option(let name): append(option: name, value)
+        case .flag(let name) where declared[name] != nil: try append(flag: name, value, declared)
+        case .option(let name) where declared[name] != nil: append(option: name, value)
+        default: return false
         }
         return true
     }
@@ -147,18 +153,22 @@ struct CommandLineWords {
                 if try takeEquivalent(of: "-\(letter)", nil, declared) {
                     continue
                 }
-                try refuseHabit("-\(letter)")
+                try refuse("-\(letter)", declared)
                 words = before + [word]
                 return
             }
         }
     }
 
-    /// Throws for an option of `docker logs`, `kubectl logs` or journalctl that has another name here.
-    private func refuseHabit(_ option: String) throws {
+    /// Throws for an option that is not the parser's own.
+    private func refuse(_ option: String, _ declared: DeclaredOptions) throws {
+        guard !Self.parserOptions.contains(option) else {
+            return
+        }
         if let remedy = CommandLineError.remedy(for: option, of: command) {
             throw CommandLineError(description: "unknown option \(option): \(remedy)")
         }
+        throw CommandLineError.unknownOption(option, of: commandName, among: declared.names)
     }
 
     /// Appends a flag. Without an opposite one, `false` revokes it: the last of several decides, as in kubectl.

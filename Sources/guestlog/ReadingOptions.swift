@@ -50,7 +50,7 @@ struct ReadingOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: "Ignore case in --grep; by default when it is all lower case.")
     var ignoreCase: Bool?
 
-    @Option(help: ArgumentHelp("Stop after this many bytes.", valueName: "n"))
+    @Option(help: ArgumentHelp("Stop after this many bytes; 0: no limit.", valueName: "n"))
     var limitBytes: Int?
 
     @Option(
@@ -146,7 +146,7 @@ struct ReadingOptions: ParsableArguments {
             selection.tail = selection.tail ?? Selection.largestTail
         }
         selection.head = head
-        selection.limitBytes = try limitBytes.map { try RequestWords.count("--limit-bytes", String($0)) }
+        selection.limitBytes = try limitBytes.flatMap { try RequestWords.limit("--limit-bytes", String($0)) }
         selection.boot = boot
         selection.severities = try severity.map(RequestWords.severities)
         selection.pattern =

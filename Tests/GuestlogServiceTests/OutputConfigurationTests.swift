@@ -102,7 +102,7 @@ import Testing
         arguments: [
             ("  - { type: otlp }", "an output requires a name"),
             ("  - { name: a }", "an output requires a type: one of syslog, otlp"),
-            ("  - { name: a, type: kafka }", "an output requires a type"),
+            ("  - { name: a, type: kafka }", "unknown type kafka of an output; use one of syslog, otlp"),
             ("  - { name: a, type: otlp }", "requires a url, such as http://collector.example:4318"),
             ("  - { name: a, type: otlp, url: 'ftp://x' }", "requires a url"),
             ("  - { name: a, type: otlp, url: 'http://x', sevrity: err }", "did you mean severity?"),

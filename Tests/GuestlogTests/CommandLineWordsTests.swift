@@ -58,9 +58,9 @@ struct CommandLineWordsTests {
             ("wait web -- -n20", "wait web -- -n20"),
             ("run --name x -- qemu -n20 --follow=false", "run --name=x -- qemu -n20 --follow=false"),
             ("virtlogd -v -t5", "virtlogd --verbose --timeout=5"), ("version", "--version"), ("-V", "--version"),
-            // What is not declared is left to the parser.
-            ("logs web -z", "logs web -z"), ("logs web -fz20", "logs web -fz20"),
-            ("logs web --nonsense=1", "logs web --nonsense=1"),
+            ("logs web -xl --after-cursor c --priority 3", "logs web --cursor=c --severity=3"),
+            // What the parser declares for every command is left to it.
+            ("logs --help", "logs --help"), ("vms -h", "vms -h"),
             ("logs web -n", "logs web --tail"), ("logs web -n --", "logs web --tail --"), ("--help", "--help"),
             ("-- logs -n20", "-- logs -n20"),
             ("help logs", "help logs"), ("token", "token"), ("logs -", "logs -"),
@@ -161,8 +161,13 @@ struct CommandLineWordsTests {
             ("help config shwo", "did you mean 'guestlog config show'?"),
             ("xyzzy", "'guestlog help' lists the commands"),
             ("logs web --follow=maybe", "--follow=maybe: must be true or false"),
-            ("logs web --list-boots", "'guestlog boots VM'"), ("logs web --priority=err", "use --severity"),
-            ("logs web -fe", "use -n"),
+            ("logs web --list-boots", "'guestlog boots VM'"), ("logs web -k", "_TRANSPORT=kernel"),
+            ("logs web -fe", "use -n"), ("logs web -20f", "use -n"),
+            // Before it says that no VM is named.
+            ("logs --rotate", "unknown option --rotate; 'guestlog logs --help' lists the options"),
+            ("logs --sicne 1h", "did you mean --since?"), ("logs web -fz20", "unknown option -z"),
+            ("token add --vms x", "did you mean --vm?"),
+            ("wait web --More--", "what follows -- is none"),
         ]
     )
     func refused(_ line: String, _ remedy: String) {

@@ -40,7 +40,7 @@ public struct LogParameters: Sendable {
         selection.until = try value("until") { try RequestWords.time($0, $1, now: now).last }
         selection.tail = try value("tail", RequestWords.tail) ?? nil
         selection.head = try value("head", RequestWords.count)
-        selection.limitBytes = try value("limit-bytes", RequestWords.count)
+        selection.limitBytes = try value("limit-bytes", RequestWords.limit) ?? nil
         selection.boot = try value("boot", RequestWords.boot)
         selection.severities = try target["severity"].map(RequestWords.severities)
         selection.fields = try RequestWords.fields(target.parameters["field"] ?? [])
