@@ -21,6 +21,8 @@ extension InflightRing {
 
     /// The layout of a slot, after the length of its key.
     enum SlotLayout {
+        /// 0: a console; 1: a program's output, in which no boots are looked for.
+        static let content = 2
         static let bytesIn = 8
         static let bytesOut = 16
         static let shardLoss = 24

@@ -18,6 +18,11 @@ extension InflightRing {
         return Array(UnsafeRawBufferPointer(start: slot(number) + SlotLayout.key, count: length))
     }
 
+    /// Whether boots are found in the output of the slot's stream.
+    func isConsole(_ number: Int) -> Bool {
+        slot(number).load(fromByteOffset: SlotLayout.content, as: UInt8.self) == 0
+    }
+
     /// Slots below this number have been used.
     var slotsUsed: Int { min(Int(clamping: gl_load_acquire(slotsUsedWord)), Self.slotCount) }
 
@@ -32,7 +37,7 @@ extension InflightRing {
 
     /// Assigns a slot to a stream and zeroes its counts. Producer. Throws when tmpfs is full. Slots must be used from
     /// the lowest number on, without gaps: all below `slotsUsed` have memory.
-    func setKey(_ key: [UInt8], of number: Int) throws(SystemError) {
+    func setKey(_ key: [UInt8], of number: Int, isConsole: Bool = true) throws(SystemError) {
         precondition(key.count <= Self.maximumKey, "keys are checked where streams are opened")
         if let file {
             let start = Self.headerSize + number * Self.slotSize
@@ -40,6 +45,7 @@ extension InflightRing {
         }
         gl_store_release(slotsUsedWord, max(slotsUsedWord.pointee, UInt64(number) + 1))
         memset(slot(number), 0, Self.slotSize)
+        slot(number).storeBytes(of: isConsole ? 0 : 1, toByteOffset: SlotLayout.content, as: UInt8.self)
         (slot(number) + SlotLayout.key).copyMemory(from: key, byteCount: key.count)
         slot(number).storeBytes(of: UInt16(key.count), as: UInt16.self)
     }

@@ -15,6 +15,9 @@ struct Orphans {
         let ring: InflightRing
         let slot: Int
         let entries: [InflightRing.Entry]
+
+        /// Whether boots are found in it.
+        var isConsole: Bool { ring.isConsole(slot) }
     }
 
     /// By the streams' keys without aliases.
@@ -58,8 +61,8 @@ struct Orphans {
 
     var isEmpty: Bool { uncommitted.isEmpty }
 
-    /// The streams, as the last process with data of them knew them.
-    var keys: [StreamKey] { uncommitted.values.compactMap(\.last?.key) }
+    /// Of each stream the data of the last process that has any.
+    var latest: [UncommittedData] { uncommitted.values.compactMap(\.last) }
 
     /// Removes and returns the data of a stream.
     mutating func take(_ key: StreamKey) -> [UncommittedData] {

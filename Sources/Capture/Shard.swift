@@ -72,7 +72,7 @@ public final class Shard: @unchecked Sendable {
             throw .tooManyStreams
         }
         do throws(SystemError) {
-            try ring.setKey(encoded, of: slot)
+            try ring.setKey(encoded, of: slot, isConsole: options.isConsole)
         } catch {
             // The slot is returned to where it came from, so that all below `nextSlot` have memory.
             if isNew {

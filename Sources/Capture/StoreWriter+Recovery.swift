@@ -25,7 +25,7 @@ extension StoreWriter {
             return
         }
         if now >= orphanDeadline || takesAll {
-            streams.presentSinks(of: orphans.keys, for: self).forEach { adopt(into: $0, at: now) }
+            streams.presentSinks(of: orphans.latest, for: self).forEach { adopt(into: $0, at: now) }
         }
         if orphans.isEmpty {
             orphanDeadline = .max

@@ -91,32 +91,33 @@ final class StreamTable: @unchecked Sendable {
     func sink(_ key: StreamKey) -> StreamSink? { sinksByKey[key] }
 
     /// The stream with that key; created when there is none.
-    func sink(_ key: StreamKey, for opener: any SinkOpening) -> StreamSink {
+    private func sink(_ key: StreamKey, isConsole: Bool = true, for opener: any SinkOpening) -> StreamSink {
         if let known = sinksByKey[key] {
             return known
         }
-        let sink = StreamSink(key: key, options: StreamOptions(), opener: opener)
+        let sink = StreamSink(key: key, options: StreamOptions(isConsole: isConsole), opener: opener)
         sinksByKey[key] = sink
         return sink
     }
 
-    /// The streams that ended processes knew as `keys`: with the options of their announced sources, if they have any,
+    /// The streams of what ended processes have `left`: with the options of their announced sources, if they have any,
     /// and under the present names of their VMs.
-    func presentSinks(of keys: [StreamKey], for opener: any SinkOpening) -> [StreamSink] {
+    func presentSinks(of left: [Orphans.UncommittedData], for opener: any SinkOpening) -> [StreamSink] {
         let sources = announced.withLock { announced in
             Dictionary(announced.values.map { ($0.key.withoutAlias, $0) }) { first, _ in first }
         }
-        return keys.map { key in
-            let known = key.withoutAlias
+        return left.map { data in
+            let known = data.key.withoutAlias
             if let source = sources[known] {
                 let sink = sink(source.key, for: opener)
                 sink.configure(source.options)
                 return sink
             }
             guard let open = vms[known.vm], known.uuid != nil else {
-                return sink(key, for: opener)
+                return sink(data.key, isConsole: data.isConsole, for: opener)
             }
-            return sink(StreamKey(vm: open.vm.identity, stream: key.stream), for: opener)
+            let key = StreamKey(vm: open.vm.identity, stream: known.stream)
+            return sink(key, isConsole: data.isConsole, for: opener)
         }
     }
 

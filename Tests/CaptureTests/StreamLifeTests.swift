@@ -339,6 +339,22 @@ import Testing
         #expect(eventually { site.text("gone") == "last words\n" })
     }
 
+    @Test(
+        "boots are found in what an ended process had read of a console, and not in that of a program's log",
+        arguments: [true, false]
+    )
+    func remainsOfProgram(isConsole: Bool) throws {
+        let killed = try Site()
+        try killed.capture.awaitStore()
+        killed.fileSystem.set(.hanging)
+        let options = StreamOptions(rate: nil, isConsole: isConsole)
+        try killed.write(BootTable.seaBIOS, by: StreamKey(name: "web"), options: options)
+        let site = try Site(after: killed)
+        killed.fileSystem.set(.healthy)
+        #expect(eventually { site.text("web") == BootTable.seaBIOS })
+        #expect(try site.stored("web").boots.map(\.event) == (isConsole ? [.firmware] : []))
+    }
+
     @Test("over its rate a stream's plain file has every byte, the store a gap, and no byte goes to another stream")
     func plainFileOverRate() throws {
         let site = try Site()
