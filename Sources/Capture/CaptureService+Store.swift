@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import LogModel
 import LogStore
 import Synchronization
@@ -67,14 +68,22 @@ extension CaptureService {
         error.isTransient || retriesStore.load(ordering: .relaxed)
     }
 
-    /// Removes of `vms` what exceeds `limits`; `done` gets what was freed, on the sealer's thread.
+    /// Removes of `vms` what exceeds `limits`; `done` gets what was freed, on the sealer's thread, or ECANCELED after the
+    /// service has begun to stop.
     public func vacuum(
         _ vms: [Store.VM],
         to limits: VacuumLimits,
         _ done: @escaping @Sendable (Result<Retention.Freed, SystemError>) -> Void
     ) {
         sealer.perform { sealer in
-            done(Result { () throws(SystemError) in try sealer.vacuum(vms, to: limits) })
+            done(
+                Result { () throws(SystemError) in
+                    guard let sealer else {
+                        throw SystemError("vacuum", code: ECANCELED, reason: "the service is stopping; try again later")
+                    }
+                    return try sealer.vacuum(vms, to: limits)
+                }
+            )
         }
     }
 

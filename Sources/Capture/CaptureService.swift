@@ -6,15 +6,6 @@ import LogStore
 import Synchronization
 import SystemIO
 
-/// The streams that have a source: each has one at most.
-final class Claims: Sendable {
-    private let keys = Mutex<Set<StreamKey>>([])
-
-    func withLock<Result: Sendable>(_ body: (inout sending Set<StreamKey>) -> sending Result) -> Result {
-        keys.withLock(body)
-    }
-}
-
 /// The capture service: the shards, the writer, the sealer, and the entry point for sources.
 ///
 /// Its life cycle: `start`, after which sources are drained; `awaitStore`, which waits for the disk; `prepareToStop`,
@@ -166,6 +157,7 @@ public final class CaptureService: Sendable {
                 sealer.run()
             }
             sealerEnded.signal()
+            sealer.end()
         }
         threads.withLock { $0 = (shardThreads, writerThread, sealerThread) }
     }

@@ -28,7 +28,9 @@ final class SealerThread: @unchecked Sendable {
         /// Whether the next sync begins without regard to the interval.
         var isUrgent = false
         var whenOnDisk: [(stream: StreamID?, action: @Sendable () -> Void)] = []
-        var jobs: [@Sendable (Sealer) -> Void] = []
+        var jobs: [@Sendable (Sealer?) -> Void] = []
+        /// Whether the thread runs no more jobs.
+        var hasEnded = false
     }
 
     private let sealer: Sealer
@@ -88,10 +90,29 @@ final class SealerThread: @unchecked Sendable {
         wakeEvent.signal()
     }
 
-    /// Runs `job` on the thread.
-    func perform(_ job: @escaping @Sendable (Sealer) -> Void) {
-        queue.withLock { $0.jobs.append(job) }
-        wakeEvent.signal()
+    /// Runs `job` on the thread; at or after the thread's end without the sealer, and after it on the calling thread.
+    func perform(_ job: @escaping @Sendable (Sealer?) -> Void) {
+        let hasEnded = queue.withLock { queue in
+            if !queue.hasEnded {
+                queue.jobs.append(job)
+            }
+            return queue.hasEnded
+        }
+        if hasEnded {
+            job(nil)
+        } else {
+            wakeEvent.signal()
+        }
+    }
+
+    /// Runs the jobs that are left; on the thread, at its end.
+    func end() {
+        let jobs = queue.withLock { queue in
+            queue.hasEnded = true
+            defer { queue.jobs.removeAll() }
+            return queue.jobs
+        }
+        jobs.forEach { $0(nil) }
     }
 
     private func runJobs() {

@@ -4,6 +4,7 @@ import Glibc
 import LogModel
 import LogStore
 import RotatingFile
+import Synchronization
 import SystemIO
 import TestSupport
 import TestTraits
@@ -353,6 +354,25 @@ import Testing
         killed.fileSystem.set(.healthy)
         #expect(eventually { site.text("web") == BootTable.seaBIOS })
         #expect(try site.stored("web").boots.map(\.event) == (isConsole ? [.firmware] : []))
+    }
+
+    @Test("what is asked of the sealer after its end is refused, and descriptors to be closed later are closed")
+    func afterEnd() throws {
+        let site = try Site()
+        try site.capture.awaitStore()
+        site.capture.stop()
+        let codes = Mutex<[Int32]>([])
+        site.capture.vacuum([], to: VacuumLimits(bytes: 0)) { result in
+            if case .failure(let error) = result {
+                codes.withLock { $0.append(error.code) }
+            }
+        }
+        #expect(codes.withLock { $0 } == [ECANCELED])
+        let pipe = try Descriptor.socketPair()
+        let end = try pipe.first.duplicate()
+        let number = end.release()
+        site.capture.writer.closeLater(number)
+        #expect(fcntl(number, F_GETFD) == -1)
     }
 
     @Test("over its rate a stream's plain file has every byte, the store a gap, and no byte goes to another stream")

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import LogModel
 import NIOHTTP1
 import Query
+import SystemIO
 
 /// An error response of the API.
 public struct APIError: Error, Sendable, CustomStringConvertible {
@@ -46,6 +48,7 @@ extension APIError {
         switch error {
         case let error as APIError: self = error
         case let error as QueryError: self.init(error)
+        case let error as SystemError where error.code == ECANCELED: self.init(503, "\(error)")
         default: self.init(500, "\(error)")
         }
     }
