@@ -9,6 +9,8 @@ public final class Sealer {
     private let store: Store
     private let compressor = Compressor()
     private var streams: [StreamID: StreamSealer] = [:]
+    /// Those of them that are dirty.
+    private var dirty: Set<StreamID> = []
     private let retention: Retention
     private let clock: any HostClock
     private let onSkip: (SystemError) -> Void
@@ -35,7 +37,7 @@ public final class Sealer {
     }
 
     /// Whether sealed blocks wait for a sync, or pairs for a retry.
-    public var isDirty: Bool { streams.values.contains { $0.isDirty } }
+    public var isDirty: Bool { !dirty.isEmpty }
 
     /// Seals the pair at `base`, then brings the VM within its quota. What cannot be sealed now is retried by
     /// `synchronize`.
@@ -45,6 +47,7 @@ public final class Sealer {
         let size = max(StoreLimits.blockLimit, store.fileSystem.status(log)?.size ?? 0)
         // The quota is enforced even when sealing fails: the freed space may be what sealing needs.
         let failure = attempt { () throws(SystemError) in try sealer.seal(base, memory) }
+        noteWork(of: sealer, stream)
         _ = try retention.enforce(vm: stream.vm, grownBy: size, now: Timestamp(microseconds: clock.wallMicroseconds()))
         if let failure {
             throw failure
@@ -60,7 +63,10 @@ public final class Sealer {
     public func synchronize() throws(SystemError) -> SystemError? {
         let failedSync = attempt { () throws(SystemError) in try synchronizeAll() }
         var failure: SystemError?
-        for sealer in streams.values where sealer.isDirty {
+        for stream in dirty {
+            guard let sealer = streams[stream] else {
+                continue
+            }
             let own = attempt { () throws(SystemError) in
                 if failedSync == nil {
                     try sealer.confirmSync()
@@ -69,12 +75,21 @@ public final class Sealer {
                 }
                 try sealer.sealWaiting(memory)
             }
+            noteWork(of: sealer, stream)
             failure = failure ?? own
         }
         if let failedSync {
             throw failedSync
         }
         return failure
+    }
+
+    private func noteWork(of sealer: StreamSealer, _ stream: StreamID) {
+        if sealer.isDirty {
+            dirty.insert(stream)
+        } else {
+            dirty.remove(stream)
+        }
     }
 
     private func synchronizeAll() throws(SystemError) {
@@ -105,7 +120,7 @@ public final class Sealer {
 
     /// Forgets a stream that is not written any more, when nothing of it waits; returns whether it was forgotten.
     public func forget(_ stream: StreamID) -> Bool {
-        if streams[stream]?.isDirty == true {
+        guard !dirty.contains(stream) else {
             return false
         }
         streams[stream] = nil
