@@ -22,7 +22,7 @@ extension CaptureService {
             options: options,
             interruption: interruption,
             budget: recordBudget,
-            statistics: statistics(of: key),
+            statistics: statisticsTable.statistics(of: key),
             wakeWriter: { [writer] key in writer.post { $0.commitRecords(key) } },
             onClose: { [weak self] in self?.closeRecords($0) }
         )

@@ -43,7 +43,7 @@ public final class CaptureService: Sendable {
     /// The limit of all VMs together, in bytes; nil: none. To be called where waiting for the disk is allowed.
     public let totalQuota: @Sendable () -> Int?
     private let sealerEnded = OneShot()
-    private let streams = Mutex<[StreamKey: StreamStatistics]>([:])
+    let statisticsTable = StatisticsTable()
     let recordBudget = RecordBudget(limit: recordMemory)
     /// The open intakes of records.
     let recordIntakes = Mutex<[StreamKey: RecordIntake]>([:])
@@ -131,6 +131,7 @@ public final class CaptureService: Sendable {
         self.shards = shards
         // The writer owns the sealer.
         sealer.setFailedSyncAction { [weak writer] in writer?.post { $0.rollAll() } }
+        writer.onReleased = { [statisticsTable, claims] in statisticsTable.forget($0, except: claims) }
     }
 
     /// The divisor of the process's descriptors for the store's files. Half of the descriptors are for consoles
@@ -156,8 +157,8 @@ public final class CaptureService: Sendable {
                 opened.owner?.become()
                 sealer.run()
             }
-            sealerEnded.signal()
             sealer.end()
+            sealerEnded.signal()
         }
         threads.withLock { $0 = (shardThreads, writerThread, sealerThread) }
     }
@@ -257,84 +258,6 @@ public final class CaptureService: Sendable {
     /// Stops, and waits as long as the disk hangs. The caller has closed the sources before.
     public func stop() {
         finish(haveEnded: prepareToStop(), mayWait: true)
-    }
-
-    /// The shard of a VM's descriptors.
-    public func shard(of vm: VMIdentity) -> Shard {
-        shards[Int(vm.name.stableHash() % UInt64(shards.count))]
-    }
-
-    /// Opens the intake of one stream; to be called, and the result used, on the shard's thread.
-    public func open(
-        _ key: StreamKey,
-        options: StreamOptions,
-        on shard: Shard
-    ) throws(OpenError) -> StreamIntake {
-        try claim(key)
-        let statistics = statistics(of: key)
-        let intake: StreamIntake
-        do throws(OpenError) {
-            intake = try shard.openIntake(key, options: options, statistics: statistics) { [claims] in
-                _ = claims.withLock { $0.remove(key) }
-            }
-        } catch {
-            _ = claims.withLock { $0.remove(key) }
-            throw error
-        }
-        let announcement = StreamTable.Announcement(key: key, options: options, statistics: statistics)
-        writer.announce(announcement, ring: shard.number, slot: intake.slot)
-        return intake
-    }
-
-    func claim(_ key: StreamKey) throws(OpenError) {
-        guard claims.withLock({ $0.insert(key).inserted }) else {
-            throw .captured
-        }
-    }
-
-    func statistics(of key: StreamKey) -> StreamStatistics {
-        streams.withLock { streams in
-            let known = streams[key] ?? StreamStatistics()
-            streams[key] = known
-            return known
-        }
-    }
-
-    /// Runs `done`, on the writer's thread, after everything that a stream's source on `shard` has received by now was
-    /// committed and written to its plain file. To be called on the shard's thread.
-    public func commit(_ key: StreamKey, on shard: Shard, _ done: @escaping @Sendable () -> Void) {
-        writer.post { [head = shard.ring.head, ring = shard.number] writer in
-            writer.commit(key, ring: ring, upTo: head)
-            done()
-        }
-    }
-
-    /// Marks a VM as deleted: its history is kept for `deletedAge`, and the next VM of its name begins a new one.
-    public func end(_ vm: VMIdentity, _ done: @escaping @Sendable (SystemError?) -> Void) {
-        writer.post { [self] writer in
-            do throws(SystemError) {
-                try writer.end(vm)
-                forgetStatistics(of: vm)
-                done(nil)
-            } catch {
-                done(error)
-            }
-        }
-    }
-
-    /// Forgets the statistics of the streams of `vm` that have no source any more.
-    private func forgetStatistics(of vm: VMIdentity) {
-        let live = claims.withLock { $0 }
-        streams.withLock { streams in
-            for key in streams.keys where key.vm == vm && !live.contains(key) {
-                streams[key] = nil
-            }
-        }
-    }
-
-    /// The statistics of every stream opened since the start, but for those of deleted VMs.
-    public func statistics() -> [StreamKey: StreamStatistics] {
-        streams.withLock { $0 }
     }
 
     /// How long the writer has been waiting for the store's file system, in microseconds.

@@ -68,7 +68,10 @@ extension StoreWriter {
             writeUnrecorded(of: sink, at: now)
             release(sink)
         case .closing(let vm, let directory):
-            streams.closeUnused(vm, in: directory)
+            if streams.closeUnused(vm, in: directory) {
+                sealer.perform { $0?.forget(vm: directory) }
+                noteReleased(vm)
+            }
         }
         deferred.note(begin: begin, end: clock.monotonicMicroseconds())
         pulse.step()
@@ -108,6 +111,15 @@ extension StoreWriter {
         }
         if let directory = streams.close(stream) {
             noteWhenOnDisk(id, of: stream.key.vm, in: directory)
+        } else {
+            // Its VM was deleted.
+            noteReleased(stream.key.vm)
+        }
+    }
+
+    private func noteReleased(_ vm: VMIdentity) {
+        if !streams.hasStreams(of: vm) {
+            onReleased(vm)
         }
     }
 

@@ -24,6 +24,8 @@ final class StoreWriter: @unchecked Sendable {
     private let fileLimit: Int
 
     private let inbox: WorkerInbox<StoreWriter>
+    /// Called when a VM has no open stream any more and everything of it is on disk; set before the thread begins.
+    var onReleased: (VMIdentity) -> Void = { _ in }
     /// Detects a blocked disk.
     let pulse: WriterPulse
 

@@ -147,6 +147,11 @@ final class StreamTable: @unchecked Sendable {
 
     func all(of vm: VMIdentity) -> [any OpenStream] { all.filter { $0.key.vm.withoutAlias == vm.withoutAlias } }
 
+    func hasStreams(of vm: VMIdentity) -> Bool {
+        let isOfVM = { (key: StreamKey) in key.vm.withoutAlias == vm.withoutAlias }
+        return sinksByKey.keys.contains(where: isOfVM) || recordSinks.keys.contains(where: isOfVM)
+    }
+
     func contains(_ stream: any OpenStream) -> Bool {
         sinksByKey[stream.key] === stream || recordSinks[stream.key] === stream
     }
@@ -215,16 +220,23 @@ final class StreamTable: @unchecked Sendable {
         return true
     }
 
-    /// Closes the VM in `directory`, unless one of its streams was opened since, or closed and is not on disk yet.
-    func closeUnused(_ vm: VMIdentity, in directory: String) {
+    /// Closes the VM in `directory`, unless one of its streams was opened since, or closed and is not on disk yet; returns
+    /// whether it did.
+    func closeUnused(_ vm: VMIdentity, in directory: String) -> Bool {
         guard closing[directory] == nil else {
-            return
+            return false
         }
         if let open = ended.removeValue(forKey: directory) {
             close(open)
-        } else if vms[vm.withoutAlias]?.vm.directory == directory, all(of: vm).isEmpty {
-            vms.removeValue(forKey: vm.withoutAlias).map(close)
+            return true
         }
+        guard vms[vm.withoutAlias]?.vm.directory == directory, !hasStreams(of: vm),
+            let open = vms.removeValue(forKey: vm.withoutAlias)
+        else {
+            return false
+        }
+        close(open)
+        return true
     }
 
     private var wallNow: Timestamp { Timestamp(microseconds: clock.wallMicroseconds()) }

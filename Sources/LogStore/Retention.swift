@@ -16,7 +16,7 @@ public final class Retention {
     private let makeTotal: @Sendable () -> Int?
     private let deletedAge: Int64
     var usages: [String: Int] = [:]
-    /// How much each VM has grown since its last check, and the growth that triggers the next.
+    /// How much each VM that is written has grown since its last check, and the growth that triggers the next.
     var growths: [String: (bytes: Int, step: Int)] = [:]
     /// How much all VMs of this process have grown since the usage of every VM was determined; nil: it never was.
     var grown: Int?
@@ -103,9 +103,17 @@ public final class Retention {
             return Freed()
         }
         grown = grown.map { $0 + (growths[directory]?.bytes ?? 0) + bytes }
+        growths[directory] = (0, 0)
         var freed = try enforce(vm, now: now)
         freed += try enforceTotal()
         return freed
+    }
+
+    /// Forgets how much a VM has grown that is not written any more; the total counts it still.
+    func forget(vm directory: String) {
+        if let growth = growths.removeValue(forKey: directory) {
+            grown = grown.map { $0 + growth.bytes }
+        }
     }
 
     private func enforce(_ vm: Store.VM, now: Timestamp) throws(SystemError) -> Freed {
@@ -115,7 +123,9 @@ public final class Retention {
             freed += try removeOlder(than: age, at: now, in: vm)
         }
         let step = quota.bytes / Self.steps
-        growths[vm.directory] = (0, step)
+        if growths[vm.directory] != nil {
+            growths[vm.directory] = (0, step)
+        }
         var usage = try usage(of: vm.directory, within: quota.bytes)
         while usage > quota.bytes,
             let more = try evict(usage - quota.bytes + step, of: vm.directory, limit: quota.bytes)

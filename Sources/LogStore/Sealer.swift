@@ -127,6 +127,11 @@ public final class Sealer {
         return true
     }
 
+    /// Forgets how much a VM has grown that is not written any more.
+    public func forget(vm directory: String) {
+        retention.forget(vm: directory)
+    }
+
     private func streamSealer(_ stream: StreamID) -> StreamSealer {
         if let known = streams[stream] {
             return known

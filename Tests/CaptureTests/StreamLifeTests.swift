@@ -356,6 +356,47 @@ import Testing
         #expect(try site.stored("web").boots.map(\.event) == (isConsole ? [.firmware] : []))
     }
 
+    @Test("streams of many VMs that come and go leave nothing behind but the sums of their statistics")
+    func manyVMs() throws {
+        let site = try Site()
+        let count = 200
+        for number in 0..<count {
+            try site.write("hello\n", by: StreamKey(name: "vm-\(number)"))
+        }
+        #expect(eventually { site.capture.statistics().isEmpty })
+        #expect(site.capture.totalStatistics.received == UInt64(6 * count))
+        #expect(site.capture.totalStatistics.stored == UInt64(6 * count))
+        // One that has a source keeps its own.
+        let key = StreamKey(name: "vm-0")
+        let opened = Opened()
+        try site.onShard { capture, shard in
+            opened.intake = try capture.open(key, options: StreamOptions(rate: nil), on: shard)
+            Array("again\n".utf8).withUnsafeBytes { opened.intake?.put($0) }
+        }
+        #expect(eventually { site.capture.statistics()[key]?.stored == 6 })
+        try site.onShard { _, _ in opened.intake?.close() }
+        #expect(eventually { site.capture.statistics().isEmpty })
+        #expect(site.capture.totalStatistics.stored == UInt64(6 * count + 6))
+    }
+
+    @Test("a deleted VM's stream, whose source ends later, leaves no statistics behind", arguments: [false, true])
+    func deletedWithSource(hasUUID: Bool) throws {
+        let site = try Site()
+        let uuid = hasUUID ? "11111111-2222-3333-4444-555555555555" : nil
+        let key = StreamKey(name: "web", uuid: uuid)
+        let opened = Opened()
+        try site.onShard { capture, shard in
+            opened.intake = try capture.open(key, options: StreamOptions(rate: nil), on: shard)
+            Array("hello\n".utf8).withUnsafeBytes { opened.intake?.put($0) }
+        }
+        let done = OneShot()
+        site.capture.end(key.vm) { _ in done.signal() }
+        done.wait()
+        #expect(site.capture.statistics().count == 1)
+        try site.onShard { _, _ in opened.intake?.close() }
+        #expect(eventually { site.capture.statistics().isEmpty })
+    }
+
     @Test("what is asked of the sealer after its end is refused, and descriptors to be closed later are closed")
     func afterEnd() throws {
         let site = try Site()

@@ -122,6 +122,23 @@ import Testing
         #expect(try fixture.names().contains { $0.hasSuffix(".log") })
     }
 
+    @Test("how much a VM has grown is forgotten when it is not written any more, and is counted in the total")
+    func forgetsGrowth() throws {
+        let fixture = try StoreFixture(root: folder.path)
+        let retention = fixture.retention
+        for part in 0..<2 {
+            try fixture.append(consoleText(300_000, from: part * 10_000))
+            try fixture.sealAndSync()
+        }
+        let growth = try #require(retention.growths["web"]?.bytes)
+        let before = try #require(retention.grown)
+        #expect(growth > 0)
+        fixture.sealer.forget(vm: "web")
+        #expect(retention.growths.isEmpty && retention.grown == before + growth)
+        _ = try fixture.sealer.enforceRetention()
+        #expect(retention.growths.isEmpty)
+    }
+
     @Test("the largest stream of the VM is reduced")
     func biggestPays() throws {
         let fixture = try StoreFixture(root: folder.path)

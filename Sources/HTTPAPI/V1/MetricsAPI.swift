@@ -15,11 +15,11 @@ struct MetricsAPI: Sendable {
 
     private func metrics(_ call: Call) async throws -> Response {
         var text = MetricsText()
-        let statistics = context.capture.statistics().values
+        let statistics = context.capture.totalStatistics
         let counts = Counts(
-            received: statistics.reduce(0) { $0 + $1.received },
-            stored: statistics.reduce(0) { $0 + $1.stored },
-            dropped: statistics.reduce(0) { $0 + $1.dropped },
+            received: statistics.received,
+            stored: statistics.stored,
+            dropped: statistics.dropped,
             problems: UInt64(context.capture.problems.all.count)
         )
         for (metric, value) in Self.daemonMetrics {

@@ -11,7 +11,7 @@ extension V1API {
     private static let stuckThreshold: Int64 = 5_000_000
 
     func status(_ call: Call) async throws -> Response {
-        let statistics = context.capture.statistics().values
+        let statistics = context.capture.totalStatistics
         let consoles = try await context.control { context.hub.statuses() }
         let disk = try await call.read { [capture = context.capture] in
             // Unknown while the store cannot be read: the problems say why.
@@ -45,9 +45,9 @@ extension V1API {
                     ("disk_limit_bytes", disk.limit.map { .integer(Int64($0)) } ?? .null),
                     ("consoles", .integer(Int64(consoles.count))),
                     ("connected", .integer(Int64(consoles.count(where: \.isConnected)))),
-                    ("received_bytes", .integer(Int64(clamping: statistics.reduce(0) { $0 + $1.received }))),
-                    ("stored_bytes", .integer(Int64(clamping: statistics.reduce(0) { $0 + $1.stored }))),
-                    ("dropped_bytes", .integer(Int64(clamping: statistics.reduce(0) { $0 + $1.dropped }))),
+                    ("received_bytes", .integer(Int64(clamping: statistics.received))),
+                    ("stored_bytes", .integer(Int64(clamping: statistics.stored))),
+                    ("dropped_bytes", .integer(Int64(clamping: statistics.dropped))),
                     ("problems", .array(problems)),
                 ] + collector
             )
