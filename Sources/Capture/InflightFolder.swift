@@ -39,23 +39,13 @@ final class InflightFolder {
 
     private static func lock(_ folder: String) throws(SystemError) -> StoredFile {
         let path = folder + "/" + lockName
-        let file = try StoredFile(path, .create, on: LinuxFileSystem())
-        guard file.lock() else {
-            let owner = (try? file.read(at: 0, count: 32)).map {
-                String(decoding: $0.prefix { $0 > 0x20 }, as: UTF8.self)
-            }
-            throw SystemError(
-                "lock",
-                folder,
-                code: SystemError.wouldBlock,
-                reason: "in use by process \(owner ?? "?")"
-            )
+        // The previous process may remove the folder, with the file in it, just before it releases the lock.
+        if let file = try StoredFile.locked(at: path, within: StoredFile.lockWait) {
+            return file
         }
-        // The previous process may have removed the folder, with the file in it, just before it released the lock.
-        guard LinuxFileSystem().status(path) != nil else {
-            throw SystemError("lock", folder, code: SystemError.notFound)
-        }
-        return file
+        let number = try? StoredFile(path, .read, on: LinuxFileSystem()).read(at: 0, count: 32)
+        let owner = number.map { String(decoding: $0.prefix { $0 > 0x20 }, as: UTF8.self) }
+        throw SystemError("lock", folder, code: SystemError.wouldBlock, reason: "in use by process \(owner ?? "?")")
     }
 
     /// The rings of ended processes in the folder.

@@ -8,13 +8,13 @@ final class ProcessFile {
     private let path: String
     private let file: StoredFile
 
-    /// Throws when another process holds the lock.
-    init(_ path: String) throws(SystemError) {
+    /// Throws when another process holds the lock after `milliseconds`.
+    init(_ path: String, within milliseconds: Int = StoredFile.lockWait) throws(SystemError) {
         self.path = path
-        file = try StoredFile(path, .create, on: LinuxFileSystem())
-        guard file.lock() else {
+        guard let file = try StoredFile.locked(at: path, within: milliseconds) else {
             throw SystemError("lock", path, code: SystemError.wouldBlock, reason: "another log daemon runs")
         }
+        self.file = file
         try file.truncate(to: 0)
         try file.write(at: 0, Array("\(getpid())\n".utf8))
     }

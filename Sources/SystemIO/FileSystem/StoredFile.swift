@@ -15,11 +15,12 @@ public final class StoredFile {
         self.path = path
     }
 
-    /// The file at `path`, created if it is missing, with its lock; nil when another open file has the lock.
-    public static func locked(at path: String) throws(SystemError) -> StoredFile? {
+    /// The file at `path`, created if it is missing, with its lock, for which it waits as `lock` does; nil when another
+    /// open file has the lock.
+    public static func locked(at path: String, within milliseconds: Int = 0) throws(SystemError) -> StoredFile? {
         while true {
             let file = try StoredFile(path, .create, on: LinuxFileSystem())
-            guard file.tryLock() else {
+            guard file.lock(within: milliseconds) else {
                 return nil
             }
             // Its last holder may have removed it before it was locked.
@@ -115,11 +116,14 @@ public final class StoredFile {
         fileSystem.tryLock(file, isShared: isShared)
     }
 
+    /// How long the lock of a file that was closed is waited for by default, in milliseconds.
+    public static let lockWait = 200
+
     /// Takes the file's lock, and waits for it for `milliseconds` at most; returns whether it has it.
     ///
     /// The lock of a file that was closed can be held for a moment by a child that another thread has begun to start: the
     /// child has a copy of the descriptor until its exec.
-    public func lock(isShared: Bool = false, within milliseconds: Int = 200) -> Bool {
+    public func lock(isShared: Bool = false, within milliseconds: Int = lockWait) -> Bool {
         Self.retry(milliseconds) { tryLock(isShared: isShared) }
     }
 
