@@ -80,15 +80,18 @@ public final class DirectoryWatch: Sendable {
 }
 
 extension SystemError {
-    /// Whether an instance of `DirectoryWatch` or a watch was refused at one of the kernel's limits per user
-    /// (inotify(7)).
-    public var isWatchLimit: Bool {
-        // EMFILE: max_user_instances, or the process has too many descriptors; ENOSPC: max_user_watches.
-        [EMFILE, ENOSPC].contains(code)
-    }
+    /// Whether an instance of `DirectoryWatch` (EMFILE) or a watch (ENOSPC) was refused at one of the kernel's limits
+    /// (inotify_init(2), inotify_add_watch(2)).
+    public var isWatchLimit: Bool { [EMFILE, ENOSPC].contains(code) }
 
     /// What to do about a limit, to be added to a message; empty when no limit was the reason.
     public var watchRemedy: String {
-        isWatchLimit ? "; raise fs.inotify.max_user_instances or fs.inotify.max_user_watches with sysctl(8)" : ""
+        switch code {
+        case EMFILE:
+            "; raise fs.inotify.max_user_instances with sysctl(8), or this program's limit of open files (ulimit -n, "
+                + "LimitNOFILE=)"
+        case ENOSPC: "; raise fs.inotify.max_user_watches with sysctl(8)"
+        default: ""
+        }
     }
 }

@@ -228,7 +228,8 @@ import Testing
         discovery.begin()
         let problem =
             "cannot watch for consoles: \(refusal); scanning every 30 s"
-            + "; raise fs.inotify.max_user_instances or fs.inotify.max_user_watches with sysctl(8)"
+            + "; raise fs.inotify.max_user_instances with sysctl(8), or this program's limit of open files (ulimit -n, "
+            + "LimitNOFILE=)"
         #expect(events() == ["said: " + problem])
         #expect(problems.all.map(\.problem) == [problem])
         let chardev = try Chardev(folder.path + "/alpha.sock")

@@ -108,5 +108,8 @@ import Testing
         #expect(watch.changes() == ids)
         let texts = said.withLock { $0 }
         #expect(texts.count == 1 && texts[0].contains("fs.inotify.max_user_instances"))
+        #expect(texts[0].contains("limit of open files"))
+        let noWatch = SystemError("inotify_add_watch", code: ENOSPC)
+        #expect(noWatch.watchRemedy == "; raise fs.inotify.max_user_watches with sysctl(8)")
     }
 }
