@@ -238,7 +238,7 @@ final class Console: @unchecked Sendable {
         do throws(SystemError) {
             guest = try GuestConnection(connection, console: self)
         } catch {
-            let error = SystemError("wait for", definition.endpoint.description, code: error.code)
+            let error = error.of(definition.endpoint.description, operation: "wait for")
             if isHandedOver {
                 // The service manager's copy would have no reader, and the guest would wait for one.
                 hub.disconnected(definition)

@@ -56,10 +56,10 @@ public struct PathHandle: ~Copyable, Sendable {
 
     /// Connects to it, a Unix socket; the descriptor does not block.
     public func connect() throws(SystemError) -> Descriptor {
-        do {
+        do throws(SystemError) {
             return try UnixSocket.connect(to: procPath)
         } catch {
-            throw SystemError("connect", path, code: error.code)
+            throw error.of(path, operation: "connect")
         }
     }
 }

@@ -18,7 +18,7 @@ public enum SecretFile {
         // Non-blocking: opening a FIFO would wait for a writer.
         let number = gl_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
         guard number >= 0 else {
-            throw unreadable(path, code: errno)
+            throw unreadable(path, SystemError("open", path))
         }
         let file = Descriptor(owning: number)
         let kind = try FileAttributes(of: number, path).kind
@@ -30,7 +30,7 @@ public enum SecretFile {
         do throws(SystemError) {
             bytes = try file.readToEnd(limit: limit + 1)
         } catch {
-            throw unreadable(path, code: error.code)
+            throw unreadable(path, error)
         }
         guard bytes.count <= limit else {
             let reason = "it has more than \(limit) bytes; use a file that contains only the secret"
@@ -57,14 +57,14 @@ public enum SecretFile {
         return String(decoding: token, as: UTF8.self)
     }
 
-    private static func unreadable(_ path: String, code: Int32) -> SystemError {
+    private static func unreadable(_ path: String, _ error: SystemError) -> SystemError {
         let remedy: String? =
-            switch code {
+            switch error.code {
             case ENOENT: "create the file with the secret"
             case EACCES, EPERM: "let the user that this program runs as read the file"
             default: nil
             }
-        let reason = String(cString: strerror(code))
-        return SystemError("read the secret in", path, code: code, reason: remedy.map { "\(reason); \($0)" } ?? reason)
+        let reason = remedy.map { "\(error.reason); \($0)" } ?? error.reason
+        return SystemError("read the secret in", path, code: error.code, reason: reason)
     }
 }

@@ -21,6 +21,14 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
         explanation = reason
     }
 
+    /// The same failure, told of `subject`, and as that of `operation` if that is given.
+    public func of(_ subject: String, operation: String? = nil) -> SystemError {
+        var error = self
+        error.subject = subject
+        error.operation = operation ?? error.operation
+        return error
+    }
+
     /// The reason in words.
     public var reason: String { explanation ?? String(cString: strerror(code)) }
 

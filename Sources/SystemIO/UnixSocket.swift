@@ -124,7 +124,7 @@ public enum UnixSocket {
         do throws(SystemError) {
             return try listen(at: directory.procPath + "/" + name)
         } catch {
-            throw SystemError(error.operation, path, code: error.code)
+            throw error.of(path)
         }
     }
 

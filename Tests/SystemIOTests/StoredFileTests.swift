@@ -20,4 +20,12 @@ import Testing
         #expect(try StoredFile.locked(at: path) === nil)
         withExtendedLifetime((first, second)) {}
     }
+
+    @Test("an error that is told of another subject keeps its reason")
+    func reason() {
+        let error = SystemError("write", code: EIO, reason: "the disk fails; replace it")
+        #expect("\(error.of("/x"))" == "write /x: the disk fails; replace it")
+        #expect(error.of("/x", operation: "store").code == EIO)
+        #expect("\(error.of("/x", operation: "store"))" == "store /x: the disk fails; replace it")
+    }
 }

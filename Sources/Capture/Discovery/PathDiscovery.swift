@@ -131,7 +131,7 @@ public final class PathDiscovery: EventHandler, @unchecked Sendable {
         do throws(SystemError) {
             try watch(folder.path, by: folder.procPath)
         } catch {
-            refuse(folder.path, SystemError(error.operation, folder.path, code: error.code))
+            refuse(folder.path, error.of(folder.path))
         }
     }
 

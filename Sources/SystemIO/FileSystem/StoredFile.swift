@@ -38,7 +38,7 @@ public final class StoredFile {
         do throws(SystemError) {
             return try body()
         } catch {
-            throw error.subject.isEmpty ? SystemError(error.operation, path, code: error.code) : error
+            throw error.subject.isEmpty ? error.of(path) : error
         }
     }
 
