@@ -66,13 +66,13 @@ extension ConfigurationReader {
         return word
     }
 
-    /// A secret in a file.
-    func secret(_ key: String) throws(ConfigurationError) -> String? {
+    /// A secret in a file: bytes of any kind.
+    func secret(_ key: String) throws(ConfigurationError) -> [UInt8]? {
         guard let path = try absolutePath(key) else {
             return nil
         }
         do throws(SystemError) {
-            return String(decoding: try SecretFile.contents(of: path), as: UTF8.self)
+            return try SecretFile.contents(of: path)
         } catch {
             throw self.error(at: key, "\(key): \(error)")
         }

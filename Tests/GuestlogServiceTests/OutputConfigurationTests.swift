@@ -21,7 +21,7 @@ import Testing
     @Test("keys and passwords are read through links, without the end of their line; a missing file names the remedy")
     func secrets() throws {
         let folder = TemporaryFolder()
-        try StoredFile(folder.path + "/1", .create, on: LinuxFileSystem()).write(at: 0, Array("a b\r\n".utf8))
+        try StoredFile(folder.path + "/1", .create, on: LinuxFileSystem()).write(at: 0, [0x61, 0xff, 0x62, 13, 10])
         symlink("1", folder.path + "/key")
         func read(password: String) throws -> [OutputSettings] {
             try self.read(
@@ -33,7 +33,7 @@ import Testing
             Issue.record("no output")
             return
         }
-        #expect(settings.sharedKey == "a b" && settings.password == "a b")
+        #expect(settings.sharedKey == [0x61, 0xff, 0x62] && settings.password == [0x61, 0xff, 0x62])
         let error = #expect(throws: ConfigurationError.self) { _ = try read(password: "none") }
         let reason = "\(folder.path)/none: No such file or directory; create the file with the secret"
         #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")

@@ -159,9 +159,10 @@ private final class FakeFluentd: Sendable {
         var settings = ForwardSettings(servers: [])
         settings.hostName = "client"
         settings.user = "user"
-        settings.password = "secret"
+        settings.password = Array("secret".utf8) + [0xfe]
+        let key: [UInt8] = [0xff, 0x6b]
         let salt: [UInt8] = [1, 2, 3]
-        var handshake = ForwardHandshake(settings, sharedKey: "key", salt: salt)
+        var handshake = ForwardHandshake(settings, sharedKey: key, salt: salt)
         let helo = MessagePackValue.array([
             .bytes(Array("HELO".utf8)[...]),
             .map([
@@ -176,9 +177,9 @@ private final class FakeFluentd: Sendable {
             return
         }
         #expect(parts[0].text == "PING" && parts[1].text == "client")
-        #expect(parts[3].text == SHA512.hexadecimal(salt + Array("client".utf8) + [9, 9] + Array("key".utf8)))
+        #expect(parts[3].text == SHA512.hexadecimal(salt + Array("client".utf8) + [9, 9] + key))
         #expect(parts[4].text == "user")
-        #expect(parts[5].text == SHA512.hexadecimal([8] + Array("usersecret".utf8)))
+        #expect(parts[5].text == SHA512.hexadecimal([8] + Array("usersecret".utf8) + [0xfe]))
         func pong(_ isAccepted: Bool, _ name: String, _ digest: String) -> MessagePackValue {
             .array([
                 .bytes(Array("PONG".utf8)[...]), .bool(isAccepted), .bytes(Array("why".utf8)[...]),
@@ -186,13 +187,13 @@ private final class FakeFluentd: Sendable {
                 .bytes(Array(digest.utf8)[...]),
             ])
         }
-        let digest = SHA512.hexadecimal(salt + Array("server".utf8) + [9, 9] + Array("key".utf8))
+        let digest = SHA512.hexadecimal(salt + Array("server".utf8) + [9, 9] + key)
         try handshake.check(pong(true, "server", digest))
         for wrong in [pong(false, "server", digest), pong(true, "server", "0"), .null, helo] {
             #expect(throws: HTTPClientError.self) { try handshake.check(wrong) }
         }
         // The server knows the key, but has the client's name.
-        let own = SHA512.hexadecimal(salt + Array("client".utf8) + [9, 9] + Array("key".utf8))
+        let own = SHA512.hexadecimal(salt + Array("client".utf8) + [9, 9] + key)
         let error = #expect(throws: HTTPClientError.self) { try handshake.check(pong(true, "client", own)) }
         #expect(error?.description.contains("the server has this client's name, client; set another hostname") == true)
     }

@@ -7,15 +7,15 @@ import TextFormats
 /// The handshake of the Forward protocol with a shared key (version 1, "Handshake messages"): the server says HELO, the
 /// client proves that it knows the key with PING, the server with PONG. Without I/O.
 struct ForwardHandshake {
-    let sharedKey: String
+    let sharedKey: [UInt8]
     let user: String?
-    let password: String?
+    let password: [UInt8]?
     let hostName: String
     /// Random, of this connection.
     let salt: [UInt8]
     private var nonce: [UInt8] = []
 
-    init(_ settings: ForwardSettings, sharedKey: String, salt: [UInt8]) {
+    init(_ settings: ForwardSettings, sharedKey: [UInt8], salt: [UInt8]) {
         self.sharedKey = sharedKey
         user = settings.user
         password = settings.password
@@ -35,13 +35,13 @@ struct ForwardHandshake {
         if case .bytes(let bytes)? = parts[1]["auth"] {
             authSalt = Array(bytes)
         }
-        let digest = SHA512.hexadecimal(salt + Array(hostName.utf8) + nonce + Array(sharedKey.utf8))
+        let digest = SHA512.hexadecimal(salt + Array(hostName.utf8) + nonce + sharedKey)
         var passwordDigest = ""
         if !authSalt.isEmpty {
             guard let user, let password else {
                 throw HTTPClientError(.unreachable, "the server asks for a user; set user and password")
             }
-            passwordDigest = SHA512.hexadecimal(authSalt + Array(user.utf8) + Array(password.utf8))
+            passwordDigest = SHA512.hexadecimal(authSalt + Array(user.utf8) + password)
         }
         var ping: [UInt8] = []
         MessagePackWriter.append(arrayOf: 6, to: &ping)
@@ -62,12 +62,15 @@ struct ForwardHandshake {
         guard parts[1] == .bool(true) else {
             throw HTTPClientError(.unreachable, "the server refuses the connection: \(parts[2].text ?? "")")
         }
-        let name = parts[3].text ?? ""
-        let expected = SHA512.hexadecimal(salt + Array(name.utf8) + nonce + Array(sharedKey.utf8))
+        var name: [UInt8] = []
+        if case .bytes(let bytes) = parts[3] {
+            name = Array(bytes)
+        }
+        let expected = SHA512.hexadecimal(salt + name + nonce + sharedKey)
         guard parts[4].text == expected else {
             throw HTTPClientError(.unreachable, "the server does not know the shared key")
         }
-        guard name != hostName else {
+        guard name != Array(hostName.utf8) else {
             throw HTTPClientError(
                 .unreachable,
                 "the server has this client's name, \(hostName); set another hostname for this output"

@@ -16,10 +16,10 @@ public struct ForwardSettings: Hashable, Sendable {
     public var tagPrefix = "guestlog"
     public var tls: TLSClientSettings?
     /// The key that both ends know; nil: no handshake.
-    public var sharedKey: String?
+    public var sharedKey: [UInt8]?
     /// The user of the handshake, if the receiver requires one.
     public var user: String?
-    public var password: String?
+    public var password: [UInt8]?
     /// The name of this host in the handshake.
     public var hostName = "guestlog"
 
