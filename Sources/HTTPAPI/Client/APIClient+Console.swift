@@ -137,7 +137,6 @@ extension APIClient {
     }
 
     private func upgrade(_ target: RequestTarget) async throws -> WebSocketChannel {
-        try checkReachable()
         let negotiation: EventLoopFuture<Upgraded>
         do {
             negotiation = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -145,7 +144,7 @@ extension APIClient {
                     channel.eventLoop.makeCompletedFuture { try Self.configureUpgrade(channel, target) }
                 }
         } catch {
-            throw Unreachable(socket: socket, reason: "\(error)")
+            throw Unreachable(socket: socket, error)
         }
         let upgraded: Upgraded
         do {

@@ -35,7 +35,16 @@ public struct APIClient: Sendable {
             self.hint = hint
         }
 
-        init(socket: String, code: Int32) {
+        /// The failure of a connection to `socket`.
+        init(socket: String, _ error: any Error) {
+            switch error {
+            case let error as IOError: self.init(socket: socket, code: error.errnoCode)
+            case SocketAddressError.unixDomainSocketPathTooLong: self.init(socket: socket, code: ENAMETOOLONG)
+            default: self.init(socket: socket, reason: "\(error)")
+            }
+        }
+
+        private init(socket: String, code: Int32) {
             self.init(socket: socket, reason: String(cString: strerror(code)), hint: Self.hint(socket, code))
         }
 
@@ -78,10 +87,7 @@ public struct APIClient: Sendable {
 
     /// The store folder of the daemon; nil when none answers within a second.
     public func store() async -> String? {
-        guard (try? checkReachable()) != nil else {
-            return nil
-        }
-        return await withTaskGroup(of: String?.self) { tasks in
+        await withTaskGroup(of: String?.self) { tasks in
             tasks.addTask { (try? await get(RequestTarget(["v1", "status"])))?["store"]?.text }
             tasks.addTask {
                 try? await Task.sleep(for: .seconds(1))
@@ -239,17 +245,7 @@ public struct APIClient: Sendable {
         )
     }
 
-    /// Throws an error with a hint when the daemon cannot be reached.
-    func checkReachable() throws(Unreachable) {
-        do {
-            _ = try UnixSocket.connect(to: socket)
-        } catch {
-            throw Unreachable(socket: socket, code: error.code)
-        }
-    }
-
     private func connect() async throws -> RequestChannel {
-        try checkReachable()
         do {
             return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connect(unixDomainSocketPath: socket) { channel in
@@ -260,7 +256,7 @@ public struct APIClient: Sendable {
                     }
                 }
         } catch {
-            throw Unreachable(socket: socket, reason: "\(error)")
+            throw Unreachable(socket: socket, error)
         }
     }
 }
