@@ -41,7 +41,7 @@ public final class GuestCollector: @unchecked Sendable {
     var found: [String: CollectorOptions.Guest] = [:]
     /// What is open for the guests of the configuration, and those that were found.
     var endpoints: [CollectorOptions.Endpoint: OpenEndpoint] = [:]
-    private var guests: [VMIdentity: GuestState] = [:]
+    private(set) var guests: [VMIdentity: GuestState] = [:]
     private var connections: [ObjectIdentifier: CollectorConnection] = [:]
     private var memory: ReceiveBudget<VMIdentity, ObjectIdentifier>
     var known: [UInt32: VMIdentity] = [:]

@@ -51,6 +51,12 @@ final class CollectorFixture {
         }
     }
 
+    /// What the collector's thread knows of the guest `vm`.
+    func guest(_ vm: String, _ property: @escaping @Sendable (GuestState) -> Bool) -> Bool {
+        let collector = collector
+        return collector.loop.perform { collector.guests[VMIdentity(name: vm)].map(property) ?? false }
+    }
+
     var path: String { folder.path }
     var socket: String { path + "/web" }
     var store: Store { Store(root: path + "/store") }
@@ -123,24 +129,31 @@ final class GuestEnd {
         return true
     }
 
-    /// Sends `bytes` again and again, `limit` bytes at most, until none are taken for a second. Returns how many were.
-    func flood(_ bytes: [UInt8], limit: Int) -> Int {
+    /// Sends `bytes` again and again, `limit` bytes at most, until none are taken while `condition` holds. Returns how many
+    /// were taken.
+    func flood(_ bytes: [UInt8], limit: Int, until condition: () -> Bool) -> Int {
         var total = 0
+        _ = eventually {
+            total += flood(bytes, from: total, limit: limit)
+            return total >= limit || condition()
+        }
+        return total
+    }
+
+    /// Sends `bytes` again and again until no more are taken at once; returns how many were.
+    private func flood(_ bytes: [UInt8], from start: Int, limit: Int) -> Int {
+        var total = start
         while total < limit {
             let place = total % bytes.count
             let count = bytes[place...].withUnsafeBytes {
                 Glibc.send(socket.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
             }
-            guard count < 0 else {
-                total += count
-                continue
-            }
-            var polled = pollfd(fd: socket.raw, events: Int16(POLLOUT), revents: 0)
-            guard errno == EAGAIN, poll(&polled, 1, 1000) == 1 else {
+            guard count > 0 else {
                 break
             }
+            total += count
         }
-        return total
+        return total - start
     }
 
     func send(_ text: String) {
