@@ -132,6 +132,12 @@ final class WebSocketClient {
         max(0, Glibc.send(socket.raw, bytes, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)))
     }
 
+    /// Waits until the connection may take more, for a moment at most.
+    func awaitRoom() {
+        var polled = pollfd(fd: socket.raw, events: Int16(POLLOUT), revents: 0)
+        poll(&polled, 1, 20)
+    }
+
     /// The next frame; nil at the end.
     func frame() async throws -> (opcode: UInt8, bytes: [UInt8])? {
         while true {
