@@ -46,13 +46,15 @@ final class ChildProcess {
         var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
         var settings: [UnsafeMutablePointer<CChar>?] = variables.map { strdup($0) } + [nil]
         defer { (arguments + settings).forEach { free($0) } }
-        // A test's thread blocks signals; its children must not.
+        // A test's thread blocks signals, and the test ignores one; its children must not.
         var attributes = posix_spawnattr_t()
         var signals = sigset_t()
         posix_spawnattr_init(&attributes)
         sigemptyset(&signals)
         posix_spawnattr_setsigmask(&attributes, &signals)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        sigaddset(&signals, SIGPIPE)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
         defer { posix_spawnattr_destroy(&attributes) }
         var process: pid_t = 0
         let code = posix_spawnp(&process, command[0], &actions, &attributes, &arguments, &settings)
@@ -95,10 +97,17 @@ final class ChildProcess {
         input = -1
     }
 
+    /// Writes to its standard input; a program that has ended fails the test.
     func send(_ text: String) {
+        _ = Self.ignoringBrokenPipes
         let bytes = Array(text.utf8)
-        precondition(write(input, bytes, bytes.count) == bytes.count)
+        if write(input, bytes, bytes.count) != bytes.count {
+            Issue.record("the program takes no input: \(String(cString: strerror(errno)))")
+        }
     }
+
+    /// A write to a program that has ended must not end the test's process.
+    private static let ignoringBrokenPipes: Void = { Glibc.signal(SIGPIPE, SIG_IGN) }()
 
     var hasEnded: Bool {
         if waited == nil {
