@@ -10,8 +10,11 @@ import Testing
 final class Guest {
     /// QEMU's character device for the console.
     enum Chardev {
-        /// A socket that it listens on, which drops output without a client.
+        /// A socket that it listens on: the guest begins when its first client has connected, and output without a client
+        /// is dropped later.
         case server(String)
+        /// None: the output is in QEMU's own record alone.
+        case null
         /// A socket that it connects to, retrying every second.
         case client(String)
         /// A pseudo-terminal that it creates.
@@ -21,7 +24,8 @@ final class Guest {
 
         fileprivate var words: String {
             switch self {
-            case .server(let path): "socket,path=\(path),server=on,wait=off"
+            case .server(let path): "socket,path=\(path),server=on,wait=on"
+            case .null: "null"
             case .client(let path): "socket,path=\(path),server=off,reconnect=1"
             case .terminal: "pty"
             case .pipe(let path): "pipe,path=\(path)"
