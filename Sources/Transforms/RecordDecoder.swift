@@ -24,14 +24,13 @@ public struct RecordDecoder: Sendable {
 
     public let format: RecordFormat
     private let flattens: Bool
-    /// Bytes of a line whose end has not come.
-    private var rest: [UInt8] = []
+    /// A line whose end has not come.
+    private var open = OpenLine()
     /// Where the next line begins.
     private var offset: UInt64
     /// Where the last line began.
     private var lineStart: UInt64 = 0
     private var line = 0
-    private var isSkipping = false
     private var record = RecordBuffer()
     private var parts = ContainerParts()
     private var kata = KataLines()
@@ -73,23 +72,22 @@ public struct RecordDecoder: Sendable {
         var begin = 0
         while let feed = Lines.firstFeed(in: bytes, from: begin) {
             let piece = UnsafeRawBufferPointer(rebasing: bytes[begin..<feed])
-            if rest.isEmpty, !isSkipping {
+            if open.size == 0, piece.firstOffset(of: 0, from: 0) == nil {
                 decodeLine(piece, consuming: UInt64(piece.count) + 1, isTruncated: false, emit)
             } else {
-                hold(piece)
-                decodeHeld(consuming: UInt64(piece.count) + 1, emit)
+                hold(piece, emit)
+                decodeOpenLine(withEnd: 1, emit)
             }
             begin = feed + 1
         }
-        hold(UnsafeRawBufferPointer(rebasing: bytes[begin...]))
-        skipped += UInt64(bytes.count - begin)
+        hold(UnsafeRawBufferPointer(rebasing: bytes[begin...]), emit)
     }
 
     /// Ends a file of the log: a last line without an end has no continuation in the next file. Lines that belong
     /// together may stand in both.
     public mutating func finishFile(_ emit: (inout RecordBuffer, Location) -> Void) {
-        if !rest.isEmpty {
-            decodeHeld(consuming: 0, emit)
+        if open.size > 0 {
+            decodeOpenLine(withEnd: 0, emit)
         }
         if frames != nil {
             decodeFrames(adding: nil, emit)
@@ -130,6 +128,9 @@ public struct RecordDecoder: Sendable {
             case .part(let part):
                 let (time, isError, isPartial) = (part.time, part.isError, part.isPartial)
                 add(part.text, time: time, isError: isError, isPartial: isPartial, at: start, emit)
+            case .damage(let bytes) where bytes.allSatisfy { $0 == 0 }:
+                // A hole, as between lines.
+                break
             case .damage(let bytes):
                 parse(bytes, at: start, line: line, emit)
             }
@@ -149,23 +150,22 @@ public struct RecordDecoder: Sendable {
         return lineStart
     }
 
-    /// Bytes of the held line that were consumed from the input.
-    private var skipped: UInt64 = 0
-
-    private mutating func hold(_ piece: UnsafeRawBufferPointer) {
-        let space = Self.lineLimit - rest.count
-        rest.append(contentsOf: piece.prefix(space))
-        isSkipping = isSkipping || piece.count > space
+    /// Adds to the open line; one that a hole ends is decoded.
+    private mutating func hold(_ piece: UnsafeRawBufferPointer, _ emit: (inout RecordBuffer, Location) -> Void) {
+        var begin = 0
+        while let hole = open.add(piece, from: begin) {
+            decodeOpenLine(withEnd: 0, emit)
+            // What follows has the same number.
+            line -= 1
+            begin = hole
+        }
     }
 
-    /// Decodes the held line.
-    private mutating func decodeHeld(consuming last: UInt64, _ emit: (inout RecordBuffer, Location) -> Void) {
-        let whole = rest
-        let consumed = skipped + last
-        let isTruncated = isSkipping
-        rest.removeAll(keepingCapacity: whole.count < 64 << 10)
-        (skipped, isSkipping) = (0, false)
-        whole.withUnsafeBytes { decodeLine($0, consuming: consumed, isTruncated: isTruncated, emit) }
+    /// Decodes the open line, whose end has so many bytes.
+    private mutating func decodeOpenLine(withEnd end: UInt64, _ emit: (inout RecordBuffer, Location) -> Void) {
+        let whole = open
+        open = OpenLine()
+        whole.text.withUnsafeBytes { decodeLine($0, consuming: whole.size + end, isTruncated: whole.isCut, emit) }
     }
 
     private mutating func decodeLine(
@@ -175,10 +175,10 @@ public struct RecordDecoder: Sendable {
         _ emit: (inout RecordBuffer, Location) -> Void
     ) {
         let start = beginLine(of: count, emit)
-        // A file that lost its end in a crash has NULs there, and a copied one where it was truncated.
-        let nuls = text.prefix { $0 == 0 }.count
-        let text = UnsafeRawBufferPointer(rebasing: text[nuls...])
-        guard text.contains(where: { $0 > 0x20 }) else {
+        // Programs of other systems, and editors, write one at the beginning of a file, which may have been joined to another.
+        let isMarked = text.starts(with: Self.byteOrderMark)
+        let text = UnsafeRawBufferPointer(rebasing: text[(isMarked ? Self.byteOrderMark.count : 0)...])
+        guard isTruncated || text.contains(where: { $0 > 0x20 }) else {
             return
         }
         switch format {
@@ -203,6 +203,8 @@ public struct RecordDecoder: Sendable {
         }
         parse(text, at: start, line: line, isTruncated: isTruncated, emit)
     }
+
+    private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
 
     private mutating func add(
         _ text: some Collection<UInt8>,

@@ -112,4 +112,31 @@ import TextFormats
         #expect(lines.count == 2 && lines[0].hasSuffix(#","GUESTLOG_TRUNCATED":true}"#) && lines[1] == #"{"y":1}"#)
         #expect(lines[0].utf8.count < 2 << 20 + 100)
     }
+
+    @Test("a hole of NULs of any size hides no record: before a line it is skipped, inside of one it ends the line")
+    func holes() {
+        for (size, pieces) in [(100, 7), (100, .max), (3 << 20, 65_536), (3 << 20, .max)] {
+            let hole = [UInt8](repeating: 0, count: size)
+            var text = hole
+            for piece in ["x=1\ny=2\nhalf=3", "z=4\n", "end=5"] {
+                text += Array(piece.utf8) + hole
+            }
+            #expect(
+                decoded(text, .logfmt, pieces: pieces)
+                    == [#"{"x":1}"#, #"{"y":2}"#, #"{"half":3}"#, #"{"z":4}"#, #"{"end":5}"#]
+            )
+        }
+        #expect(decoded("a\0b\n".utf8, .text) == [#"{"message":"a\u0000b"}"#])
+        let spaces = String(repeating: " ", count: 3 << 20)
+        #expect(decoded((spaces + "x=1\n").utf8, .logfmt, pieces: 65_536) == [#"{"GUESTLOG_TRUNCATED":true}"#])
+    }
+
+    @Test("a byte order mark is no part of a record")
+    func byteOrderMark() {
+        let line = #"{"time":"2026-11-30T14:57:21Z","msg":"x"}"# + "\n"
+        let text = Array(("\u{feff}" + line + "\u{feff}" + line).utf8)
+        for format in [RecordFormat.json, .kata] {
+            #expect(decoded(text, format, pieces: 2) == decoded((line + line).utf8, format))
+        }
+    }
 }
