@@ -37,7 +37,8 @@ public enum WrittenTimestamp {
         return value
     }
 
-    /// `2026-11-29 01:02:03,123+0100`: a space for the `T`, a comma for the point, an offset without its colon, or none.
+    /// `2026-11-29 01:02:03,123 +0100`: a space for the `T`, a comma for the point, a space before the offset, and that
+    /// without its colon, without minutes, as `UTC`, or none.
     private static func dateAndTime(_ text: UnsafeRawBufferPointer, zone: LocalZone) -> Int64? {
         guard text.count >= 19, text.count <= 64 else {
             return nil
@@ -46,21 +47,17 @@ public enum WrittenTimestamp {
         if written[10] == UInt8(ascii: " ") {
             written[10] = UInt8(ascii: "T")
         }
-        if written.count > 19, written[19] == UInt8(ascii: ",") {
-            written[19] = UInt8(ascii: ".")
-        }
-        if let time = written.withUnsafeBytes({ Timestamp.nanoseconds(rfc3339: $0) }) {
-            return time
-        }
-        let end = written.count - 5
-        if end >= 19, [UInt8(ascii: "+"), UInt8(ascii: "-")].contains(written[end]),
-            written[(end + 1)...].allSatisfy(isDigit)
-        {
-            written.insert(UInt8(ascii: ":"), at: end + 3)
-            return written.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: $0) }
-        }
-        guard written.last.map(isDigit) ?? false else {
-            return nil
+        let hasDecimals = text.count > 19 && [UInt8(ascii: "."), UInt8(ascii: ",")].contains(text[19])
+        let end = hasDecimals ? written[20...].firstIndex { !isDigit($0) } ?? written.count : 19
+        var rest = written[end...]
+        written.removeSubrange(end...)
+        guard rest.isEmpty else {
+            if rest.first == UInt8(ascii: " ") {
+                rest.removeFirst()
+            }
+            return offset(Array(rest)).flatMap { offset in
+                (written + offset).withUnsafeBytes { Timestamp.nanoseconds(rfc3339: $0) }
+            }
         }
         // What clocks at the zone showed, as if at Greenwich.
         written.append(UInt8(ascii: "Z"))
@@ -80,6 +77,18 @@ public enum WrittenTimestamp {
         let west = zone.moments(of: civil).lowerBound.microseconds - Timestamp(utc: civil).microseconds
         let (moment, isTooFar) = shown.addingReportingOverflow(west * 1000)
         return isTooFar ? nil : moment
+    }
+
+    /// An offset from UTC in the form of RFC 3339.
+    private static func offset(_ text: [UInt8]) -> [UInt8]? {
+        guard let sign = text.first, [UInt8(ascii: "+"), UInt8(ascii: "-")].contains(sign) else {
+            return ["Z", "z", "UTC", "GMT"].contains { text.elementsEqual($0.utf8) } ? [UInt8(ascii: "Z")] : nil
+        }
+        switch text.count {
+        case 3: return text + Array(":00".utf8)
+        case 5: return text[..<3] + [UInt8(ascii: ":")] + text[3...]
+        default: return text
+        }
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

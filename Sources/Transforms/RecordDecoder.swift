@@ -269,26 +269,12 @@ public struct RecordDecoder: Sendable {
             record.removeAll()
             let base = record.store(text).lowerBound
             isLast = records.parseNext(of: text, at: base, into: &record)
-            setTime()
+            record.setTime()
             if isTruncated {
                 record.append(Self.truncatedName, "true".utf8, .literal)
             }
             let location = self.location(ofRecordAt: line, start: start, isLast: isLast)
             emit(&record, location)
-        }
-    }
-
-    private static let timeName: ConstantBytes = "time"
-
-    /// The record's time is that of its field `time`, if there is one.
-    private mutating func setTime() {
-        guard record.time == nil, let index = record.firstIndex(of: Self.timeName) else {
-            return
-        }
-        let range = record.fields[index].value
-        record.time = record.bytes.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: .init(rebasing: $0[range])) }
-        if record.time != nil {
-            record.fields.remove(at: index)
         }
     }
 }

@@ -122,6 +122,7 @@ import TextFormats
         "what is checked in a record",
         arguments: [
             ("level=info msg=x name=k pid=1 source=s", "time is missing"),
+            ("time=noon level=info msg=x name=k pid=1 source=s", "the time cannot be read"),
             (#"time="2020-02-21T10:31:12Z" msg=x name=k pid=1 source=s"#, "level is missing"),
             (#"time="2020-02-21T10:31:12Z" level=info msg=x pid=1 source=s"#, "name is missing"),
             (#"time="2020-02-21T10:31:12Z" level=info msg=x name=k source=s"#, "pid is missing"),

@@ -131,6 +131,42 @@ import TextFormats
         #expect(decoded((spaces + "x=1\n").utf8, .logfmt, pieces: 65_536) == [#"{"GUESTLOG_TRUNCATED":true}"#])
     }
 
+    @Test(
+        "a time in any form that programs write is the record's",
+        arguments: [
+            (#"{"time":1796050641,"msg":"x"}"#, "2026-11-30T14:57:21.000000000Z"),
+            (#"{"ts":1796050641.25,"msg":"x"}"#, "2026-11-30T14:57:21.250000000Z"),
+            (#"{"time":"1796050641123456","msg":"x"}"#, "2026-11-30T14:57:21.123456000Z"),
+            (#"{"@timestamp":"2026-11-30 14:57:21,5+0000","msg":"x"}"#, "2026-11-30T14:57:21.500000000Z"),
+            (#"{"timestamp":"2026-11-30T16:57:21.5+0200","msg":"x"}"#, "2026-11-30T14:57:21.500000000Z"),
+            (#"{"time":null,"ts":"2026-11-30T14:57:21Z","msg":"x"}"#, "2026-11-30T14:57:21.000000000Z"),
+        ]
+    )
+    func times(_ line: String, _ time: String) {
+        for format in [RecordFormat.json, .kata] where format == .json || line.contains("time\":\"") {
+            let found = decoded(line.utf8, format)
+            #expect(found.count == 1 && found[0].hasPrefix(#"{"GUESTLOG_TIME":"\#(time)""#), "\(found)")
+            #expect(!found[0].contains("GUESTLOG_PARSE_ERROR"))
+        }
+    }
+
+    @Test("a time without an offset is local time, in logfmt and Kata's records too")
+    func localTimes() {
+        for format in [RecordFormat.logfmt, .kata] {
+            let found = decoded("time=\"2026-11-30 14:57:21\" msg=x\n".utf8, format)
+            #expect(found.count == 1 && found[0].hasPrefix(#"{"GUESTLOG_TIME":"2026-1"#), "\(found)")
+        }
+    }
+
+    @Test("a time that cannot be read stays, and is told", arguments: [RecordFormat.json, .logfmt, .kata])
+    func unreadableTime(_ format: RecordFormat) {
+        let line = format == .json ? #"{"time":"noon","msg":"x"}"# : "time=noon msg=x"
+        #expect(
+            decoded(line.utf8, format)
+                == [#"{"time":"noon","msg":"x","GUESTLOG_PARSE_ERROR":"the time cannot be read"}"#]
+        )
+    }
+
     @Test("a byte order mark is no part of a record")
     func byteOrderMark() {
         let line = #"{"time":"2026-11-30T14:57:21Z","msg":"x"}"# + "\n"

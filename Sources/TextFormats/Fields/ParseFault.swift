@@ -12,6 +12,8 @@ public enum ParseFault: String, Error, Hashable, Sendable, CustomStringConvertib
     case interrupted = "other output is inside the record"
     /// A text has more records than are read of it.
     case manyRecords = "too many records in one text"
+    /// A field with the record's time has another text.
+    case unreadableTime = "the time cannot be read"
     /// The text has not the form at all.
     case otherForm = "not in this format"
 

@@ -71,12 +71,8 @@ enum KataFields {
     /// The record's time: of its field `time`, else of the agent's.
     private static func setTime(of record: inout RecordBuffer, from first: Int) {
         for name in ownTimes {
-            guard let index = record.firstIndex(of: name, from: first) else {
-                continue
-            }
-            let range = record.fields[index].value
-            let moment = record.bytes.withUnsafeBytes { Timestamp.nanoseconds(rfc3339: .init(rebasing: $0[range])) }
-            guard let moment else {
+            guard let index = record.firstIndex(of: name, from: first), let moment = record.writtenTime(at: index)
+            else {
                 continue
             }
             if record.time == nil || name == time {

@@ -21,7 +21,8 @@ enum KataCheck {
         var names = [KataFields.level, KataFields.source, KataFields.name, KataFields.process].filter {
             record.value(of: $0)?.isEmpty ?? true
         }
-        if record.time == nil {
+        // One that is there and cannot be read is a fault of its own.
+        if record.time == nil, record.value(of: KataFields.time)?.isEmpty ?? true {
             names.insert(KataFields.time, at: 0)
         }
         return names.map { "\(String(decoding: $0, as: UTF8.self)) is missing" }

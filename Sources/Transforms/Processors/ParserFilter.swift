@@ -68,33 +68,18 @@ public struct ParserFilter: Hashable, Sendable {
         let ownTime = record.time
         record.time = nil
         text.withUnsafeBytes { body($0, &record) }
+        let isMarked = record.fields[first...].contains { record.matches($0.name, ParseFault.faultName) }
+        record.takeTime([timeKey], from: first, keepsField: keepsTimeKey)
         if isUntrusted {
             record.distrust(from: first)
         }
-        setTime(of: &record, from: first)
         if reservesTime || record.time == nil {
             record.time = ownTime
         }
-        let isMarked = record.fields[first...].contains { record.matches($0.name, ParseFault.faultName) }
         if !prefix.isEmpty {
             addPrefix(to: &record, from: first)
         }
         removeOld(of: &record, before: first, isMarked: isMarked)
-    }
-
-    private func setTime(of record: inout RecordBuffer, from first: Int) {
-        let fields = record.fields.indices.suffix(from: first)
-        guard record.time == nil, let index = fields.first(where: { record.matches(record.fields[$0].name, timeKey) })
-        else {
-            return
-        }
-        let range = record.fields[index].value
-        record.time = record.bytes.withUnsafeBytes {
-            WrittenTimestamp.nanoseconds(.init(rebasing: $0[range]), zone: .system)
-        }
-        if record.time != nil, !keepsTimeKey {
-            record.fields.remove(at: index)
-        }
     }
 
     private func addPrefix(to record: inout RecordBuffer, from first: Int) {
