@@ -13,12 +13,15 @@ protocol SourceInput: AnyObject {
     func finish(into consumer: any RecordConsumer) throws
     /// After how many microseconds there may be more without any change; nil: after a change only.
     var waitTime: Int64? { get }
+    /// After how many microseconds it is to be read again in any case, because it holds text back; nil: it need not be.
+    var restTime: Int64? { get }
     /// Waits until there may be more, at most that long.
     func wait(_ interruption: Interruption, within microseconds: Int64)
 }
 
 extension SourceInput {
     var waitTime: Int64? { nil }
+    var restTime: Int64? { nil }
     func finish(into consumer: any RecordConsumer) throws {}
 }
 

@@ -100,7 +100,7 @@ final class SourceRun: FileRun {
 
     private(set) var readSize = 0
 
-    var restTime: Int64? { isMarked ? nil : Self.markWait }
+    var restTime: Int64? { [isMarked ? nil : Self.markWait, input.restTime].compactMap { $0 }.min() }
 
     var waitTime: Int64? { input.waitTime }
 

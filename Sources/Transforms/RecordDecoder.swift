@@ -56,6 +56,9 @@ public struct RecordDecoder: Sendable {
         frames = format.framing.map(FramedRecords.init)
     }
 
+    /// Whether text is held back that is complete in itself, as what follows may belong to it.
+    public var isHolding: Bool { heldStart != nil }
+
     /// Where text that is held back begins.
     private var heldStart: UInt64? { [parts.start, kata.start].compactMap { $0 }.min() }
 
@@ -100,9 +103,11 @@ public struct RecordDecoder: Sendable {
         releaseHeld(emit)
     }
 
-    private mutating func releaseHeld(_ emit: (inout RecordBuffer, Location) -> Void) {
-        for joined in parts.finish() {
-            append(joined, emit)
+    /// Passes what is held back to `emit`, as nothing has come for a while: what comes then does not belong to it. A line
+    /// without an end stays.
+    public mutating func releaseHeld(_ emit: (inout RecordBuffer, Location) -> Void) {
+        while let joined = parts.takeUnfinished() {
+            append(joined, isLast: true, emit)
         }
         if let text = kata.finish() {
             parse(text.bytes, at: text.start, line: text.line, emit)
@@ -141,12 +146,12 @@ public struct RecordDecoder: Sendable {
 
     /// Counts a line, or another entry, of `count` bytes; returns where it begins.
     private mutating func beginLine(of count: UInt64, _ emit: (inout RecordBuffer, Location) -> Void) -> UInt64 {
-        lineStart = offset
-        offset += count
-        line += 1
         if completed.count > Self.heldLimit {
             releaseHeld(emit)
         }
+        lineStart = offset
+        offset += count
+        line += 1
         return lineStart
     }
 
@@ -214,13 +219,20 @@ public struct RecordDecoder: Sendable {
         at start: UInt64,
         _ emit: (inout RecordBuffer, Location) -> Void
     ) {
+        while let unfinished = parts.takeUnfinished(before: time) {
+            append(unfinished, isLast: false, emit)
+        }
         let joined = parts.add(text, time: time, isError: isError, isPartial: isPartial, at: start)
         if let joined {
-            append(joined, emit)
+            append(joined, isLast: true, emit)
         }
     }
 
-    private mutating func append(_ line: ContainerParts.Joined, _ emit: (inout RecordBuffer, Location) -> Void) {
+    private mutating func append(
+        _ line: ContainerParts.Joined,
+        isLast: Bool,
+        _ emit: (inout RecordBuffer, Location) -> Void
+    ) {
         record.removeAll()
         record.time = line.time
         record.append("stream", line.isError ? "stderr" : "stdout", .plain)
@@ -231,13 +243,21 @@ public struct RecordDecoder: Sendable {
         if !line.isWhole {
             record.append("partial", "true", .literal)
         }
-        let location = self.location(ofRecordAt: self.line, start: line.start, isLast: true)
+        // An unfinished line comes again as long as its last part is read again.
+        let completion = line.isWhole ? lineStart : line.last
+        let location = self.location(ofRecordAt: self.line, start: line.start, isLast: isLast, completion: completion)
         emit(&record, location)
     }
 
-    /// The location of a record that the line before `offset` completed; `isLast` when no other comes from that line.
-    private mutating func location(ofRecordAt line: Int, start: UInt64, isLast: Bool) -> Location {
-        completed.append(lineStart)
+    /// The location of a record that the line before `offset` completed, or that at `completion`; `isLast` when no other comes
+    /// from the line before `offset`.
+    private mutating func place(
+        ofRecordAt line: Int,
+        start: UInt64,
+        isLast: Bool,
+        completion: UInt64? = nil
+    ) -> Location {
+        completed.append(completion ?? lineStart)
         let end = min(heldStart ?? .max, isLast ? offset : lineStart)
         completed.removeAll { $0 < end }
         return Location(line: line, start: start, end: end, skip: completed.count)

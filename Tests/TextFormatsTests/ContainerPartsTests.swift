@@ -13,7 +13,7 @@ import TextFormats
         #expect(parts.add("x".utf8, time: 2, isError: true, isPartial: false, at: 10)?.text == Array("x".utf8))
         let line = parts.add("b".utf8, time: 3, isError: false, isPartial: false, at: 20)
         #expect(line?.text == Array("ab".utf8) && line?.time == 1 && line?.start == 0 && line?.isTruncated == false)
-        #expect(parts.finish().isEmpty)
+        #expect(parts.takeUnfinished() == nil)
     }
 
     @Test("a line that never ends costs in proportion to its parts, and is limited")
@@ -27,7 +27,19 @@ import TextFormats
             }
         }
         #expect(time < 5)
-        let left = parts.finish()
-        #expect(left.count == 1 && left[0].text.count == ContainerParts.limit && left[0].isTruncated)
+        let left = parts.takeUnfinished()
+        #expect(left?.text.count == ContainerParts.limit && left?.isTruncated == true && parts.takeUnfinished() == nil)
+    }
+
+    @Test("a part that comes long after the one before it does not belong to its line")
+    func pause() {
+        var parts = ContainerParts()
+        _ = parts.add("died".utf8, time: 0, isError: true, isPartial: true, at: 0)
+        _ = parts.add("out".utf8, time: 1, isError: false, isPartial: true, at: 10)
+        _ = parts.add(" here".utf8, time: ContainerParts.pause, isError: true, isPartial: true, at: 20)
+        #expect(parts.takeUnfinished(before: ContainerParts.pause + 1) == nil)
+        #expect(parts.takeUnfinished(before: ContainerParts.pause + 2)?.text == Array("out".utf8))
+        #expect(parts.takeUnfinished(before: 2 * ContainerParts.pause + 1)?.text == Array("died here".utf8))
+        #expect(parts.takeUnfinished() == nil)
     }
 }

@@ -175,4 +175,20 @@ import TextFormats
             #expect(decoded(text, format, pieces: 2) == decoded((line + line).utf8, format))
         }
     }
+
+    @Test("the last words of a container's run are not joined with what its next run writes")
+    func lastWords() {
+        let text = """
+            2026-01-01T00:00:00Z stdout P panic: 
+            2026-01-01T00:00:01Z stdout P died
+            2026-01-01T00:01:00Z stdout F next run
+
+            """
+        #expect(
+            decoded(text.utf8, .cri) == [
+                #"{"GUESTLOG_TIME":"2026-01-01T00:00:00.000000000Z","stream":"stdout","message":"panic: died","partial":true}"#,
+                #"{"GUESTLOG_TIME":"2026-01-01T00:01:00.000000000Z","stream":"stdout","message":"next run"}"#,
+            ]
+        )
+    }
 }

@@ -44,6 +44,12 @@ final class FileInput: SourceInput {
         let file: Int
     }
 
+    /// When bytes were read last, in monotonic microseconds.
+    private var lastRead: Int64 = 0
+    /// How long a record is held back for a continuation when nothing comes, in microseconds: longer than the pause that
+    /// parts the lines of two runs of a container, so that when it is read again the same records come.
+    static let holdTime = ContainerParts.pause / 1000 + 1_000_000
+
     /// Says that the follower's position is behind where reading begins.
     private static let isBehind: UInt32 = 1 << 31
 
@@ -68,6 +74,10 @@ final class FileInput: SourceInput {
     }
 
     var waitTime: Int64? { reading?.waitTime }
+
+    var restTime: Int64? {
+        decoder.isHolding ? max(0, lastRead + Self.holdTime - clock.monotonicMicroseconds()) : nil
+    }
 
     func begin(at resume: [UInt8]?) throws(SystemError) -> SourceStart {
         guard let resume, resume.count > 8, let position = FollowPosition(text: resume[8...]) else {
@@ -97,8 +107,15 @@ final class FileInput: SourceInput {
             return .end
         }
         switch reading.next(buffer) {
-        case .idle(.failing(let error)): return .failing("\(error)")
-        case .idle:
+        case .idle(let idle):
+            if restTime == 0 {
+                try decode(into: consumer) { $0.releaseHeld($1) }
+                // Read again, it could be joined with what has come since.
+                try consumer.secure(resume(at: lastPlace))
+            }
+            if case .failing(let error) = idle {
+                return .failing("\(error)")
+            }
             if securesEnd {
                 securesEnd = false
                 try consumer.secure(beginning(reading))
@@ -128,6 +145,7 @@ final class FileInput: SourceInput {
             // The decoder counts from the bytes that it gets.
             offset += UInt64(bytes.count)
             withheld += UInt64(skipped)
+            lastRead = clock.monotonicMicroseconds()
             let now = Timestamp(microseconds: clock.wallMicroseconds())
             try decode(into: consumer) { $0.add(UnsafeRawBufferPointer(rebasing: bytes[skipped...]), readAt: now, $1) }
             return .more
