@@ -57,14 +57,19 @@ public enum RecordFormat: String, CaseIterable, Sendable {
             return LogfmtParser.parse(text, from: start, at: base, into: &record)
         case .json:
             let separator = flattens ? UInt8(ascii: ".") : nil
+            let first = record.fields.count
             if let end = JSONFieldParser.parse(text, from: start, at: base, into: &record, flattenedWith: separator) {
                 if let rest = text.indices.suffix(from: end).first(where: { text[$0] > 0x20 }) {
                     record.mark(.malformedJSON, unparsed: text[rest...])
                 }
+                if record.isJournalEntry(from: first) {
+                    record.takeJournalBytes()
+                    record.takeJournalTime()
+                }
                 return text.count
             }
         case .kata:
-            return KataParser.parse(text, from: start, at: base, into: &record, isClaimed: isClaimed)
+            return KataParser.parse(text, from: start, at: base, readAt: now, into: &record, isClaimed: isClaimed)
         case .cri:
             if let line = CRILine(text, from: start) {
                 line.append(to: &record, at: base)

@@ -23,17 +23,22 @@ enum SyslogFields {
             record.append("facility", "\(message.priority.facility)", .literal)
             record.append("severity", message.priority.severity.name, .plain)
         }
+        append(message, to: &record, from: record.fields.count)
+        record.append(RecordFormat.textName, message.content)
+        return text.count
+    }
+
+    /// Adds who wrote a message, and its structured data: fields with names that those from `first` on do not have.
+    static func append(_ message: SyslogMessage, to record: inout RecordBuffer, from first: Int) {
         for (name, value) in [
             ("host", message.hostname), ("ident", message.tag), ("pid", message.process), ("msgid", message.identifier),
         ] {
-            if let value {
+            if let value, record.firstIndex(of: Array(name.utf8), from: first) == nil {
                 record.append(name.utf8, value)
             }
         }
         for element in message.data {
             record.append(element.identifier + [UInt8(ascii: ".")] + element.name, element.value)
         }
-        record.append(RecordFormat.textName, message.content)
-        return text.count
     }
 }

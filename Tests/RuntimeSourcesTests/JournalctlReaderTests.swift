@@ -7,6 +7,7 @@ import TestSupport
 import TestTraits
 import Testing
 import TextFormats
+import Transforms
 
 @testable import RuntimeSources
 

@@ -167,6 +167,15 @@ import TextFormats
         )
     }
 
+    @Test("entries of journalctl -o json have the journal's time")
+    func journalEntries() {
+        let line = #"{"__CURSOR":"c","__REALTIME_TIMESTAMP":"1700000000000001","MESSAGE":[104,105,255],"_PID":"1"}"#
+        #expect(
+            decoded(line.utf8, .json)
+                == [#"{"GUESTLOG_TIME":"2023-11-14T22:13:20.000001000Z","MESSAGE":[104,105,255],"_PID":"1"}"#]
+        )
+    }
+
     @Test("a byte order mark is no part of a record")
     func byteOrderMark() {
         let line = #"{"time":"2026-11-30T14:57:21Z","msg":"x"}"# + "\n"

@@ -11,6 +11,8 @@ import TextFormats
 ///   record with what a guest printed.
 /// - Old agents: a logfmt record in the field `msg`.
 /// - Text without a form, which is the `msg`.
+/// - One of these in a line of journalctl(1) or of a syslog daemon, whose time, host and program come before it, or in an
+///   entry of the journal as an object in JSON.
 ///
 /// The fields of an agent's record inside a runtime's take the place of that one's, whose time and sandbox stay; the
 /// agent's own are `agent_time` and `agent_sandbox`.
@@ -22,21 +24,44 @@ struct KataParser {
     static let quoteLimit = 3
 
     /// Parses the first record in `text` from `start` on into fields of `record`, whose buffer contains `text` at
-    /// `base`. Returns the offset after it, where another may begin. What `isClaimed` is taken for a guest's.
+    /// `base`. Returns the offset after it, where another may begin. What `isClaimed` is taken for a guest's. The text was
+    /// read at `now`.
     static func parse(
         _ text: UnsafeRawBufferPointer,
         from start: Int = 0,
         at base: Int,
+        readAt now: Timestamp,
         into record: inout RecordBuffer,
         isClaimed: Bool = false
     ) -> Int {
         let first = record.fields.count
-        let end = parseRecord(text, from: start, at: base, into: &record)
+        let prefix = start == 0 && !isClaimed && !hasForm(text) ? KataPrefix(text, readAt: now) : nil
+        let end = parseRecord(text, from: prefix?.end ?? start, at: base, into: &record)
+        let isEntry = !isClaimed && record.isJournalEntry(from: first)
+        if isEntry {
+            KataEntry.unpack(&record, from: first)
+        }
         if isClaimed {
             KataFields.setClaimed(&record, from: first)
         }
+        if let message = prefix?.message {
+            SyslogFields.append(message, to: &record, from: first)
+        }
         KataFields.normalise(&record, from: first)
+        // The record's own time is more exact.
+        record.time = record.time ?? prefix?.message.time
+        if isEntry {
+            record.takeJournalTime()
+        }
         return end
+    }
+
+    /// Whether an object, a quoted one, or a key and `=` begin the text.
+    private static func hasForm(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard let start = text.firstIndex(where: { $0 > 0x20 }) else {
+            return true
+        }
+        return text[start] == UInt8(ascii: "{") || text[start] == UInt8(ascii: "\"") || isLogfmt(text, from: start)
     }
 
     /// Parses a record, and the one inside, without the common form of their fields.

@@ -70,8 +70,7 @@ struct KataLogInput {
         }
         if let piece {
             statistics.bytes += piece.count
-            // Kata's times have a year: they do not depend on when they are read.
-            piece.withUnsafeBytes { decoder.add($0, readAt: Timestamp(microseconds: 0), add) }
+            piece.withUnsafeBytes { decoder.add($0, readAt: options.now, add) }
         } else {
             decoder.finish(add)
             isAtEnd = true

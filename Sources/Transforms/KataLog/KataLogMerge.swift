@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import LogModel
+
 /// A file of a merge.
 public struct KataLogFile {
     public let name: String
@@ -23,6 +25,8 @@ public struct KataLogOptions: Sendable {
     public var allowsMissing = false
     /// Whether nothing is written, only checked and counted.
     public var discardsRecords = false
+    /// When the logs are read: it decides the year of a time that has none.
+    public var now = Timestamp(microseconds: 0)
 
     public init(format: KataLogFormat) {
         self.format = format

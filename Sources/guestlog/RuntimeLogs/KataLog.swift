@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Glibc
+import LogModel
 import SystemIO
 import Transforms
 
@@ -11,7 +12,7 @@ struct KataLog: ParsableCommand {
         abstract: "Merge, check and convert logs of Kata Containers.",
         discussion: """
             Reads what the runtimes, the agent and old proxies and shims write: logfmt, JSON, and the agent's records in \
-            what a guest printed. Files are merged by time; each keeps its order. What cannot be parsed is kept in \
+            what a guest printed, also in lines that journalctl prints or a syslog daemon writes. Files are merged by time; each keeps its order. What cannot be parsed is kept in \
             GUESTLOG_UNPARSED and reported on standard error; it ends nothing. Exit status 4: with --strict, something \
             was wrong.
             """
@@ -55,6 +56,7 @@ struct KataLog: ParsableCommand {
             throw CommandLineError(description: "unknown format \(Terminal.safe(outputFormat)); use \(names)")
         }
         var options = KataLogOptions(format: format)
+        options.now = Timestamp(microseconds: SystemClock().wallMicroseconds())
         options.allowsMissing = ignoreMissingFields
         options.discardsRecords = checkOnly
         options.checks = checkOnly || strict || statistics || !quiet

@@ -5,6 +5,11 @@ public import TextFormats
 
 // Entries as `journalctl -o json` writes them.
 extension RecordBuffer {
+    private static let entryTime: ConstantBytes = "__REALTIME_TIMESTAMP"
+
+    /// Whether the fields from `first` on are those of an entry.
+    func isJournalEntry(from first: Int) -> Bool { firstIndex(of: Self.entryTime, from: first) != nil }
+
     /// Makes bytes of the arrays of numbers that are values which are not UTF-8.
     public mutating func takeJournalBytes() {
         for index in fields.indices where fields[index].form == .literal {
