@@ -70,4 +70,25 @@ import TextFormats
                 ]
         )
     }
+
+    @Test("a console's line of the Rust runtime is what the guest printed, or its agent's record")
+    func rustConsole() throws {
+        func fields(_ line: String) throws -> JSON { try JSON(parsing: #require(kata(line).first).utf8) }
+        let head = #"{"__REALTIME_TIMESTAMP":"1700000000000001","NAME":"kata-runtime","SOURCE":"s2","PRIORITY":"5","#
+        let text = try fields(head + #""MESSAGE":"vm console: \"\\u{1b}[90mboot \\\"x\\\" \\u{1f600}\\tend\""}"#)
+        #expect(text["msg"]?.text == "\u{1b}[90mboot \"x\" \u{1f600}\tend" && text["source"]?.text == "vmconsole")
+        #expect(text["sandbox"]?.text == "s2" && text["level"]?.text == "info")
+        let agent = try fields(
+            head + #""MESSAGE":"vm console: \"{\\\"msg\\\":\\\"hi\\\",\\\"level\\\":\\\"WARN\\\","#
+                + #"\\\"sandbox\\\":\\\"s3\\\"}\""}"#
+        )
+        #expect(agent["msg"]?.text == "hi" && agent["level"]?.text == "warning")
+        #expect(agent["sandbox"]?.text == "s2" && agent["agent_sandbox"]?.text == "s3")
+        let line = #"{"msg":"vm console: \"boot\"","level":"INFO","ts":"2025-01-01T00:00:00Z","name":"kata-runtime"}"#
+        let other = try fields(line)
+        #expect(other["msg"]?.text == "boot" && other["source"]?.text == "vmconsole")
+        #expect(other["GUESTLOG_TIME"]?.text == "2025-01-01T00:00:00.000000000Z")
+        let invalid = try fields(line.replacing("boot", with: #"\\u{} \\u{1b \\u{1234567}"#))
+        #expect(invalid["msg"]?.text == #"\u{} \u{1b \u{1234567}"#)
+    }
 }

@@ -2,7 +2,8 @@
 
 import LogModel
 
-/// The escapes of strings in Go (The Go Programming Language Specification, "Rune literals") and in JSON.
+/// The escapes of strings in Go (The Go Programming Language Specification, "Rune literals"), in JSON, and in what Rust
+/// prints for debugging.
 ///
 /// `\xNN` and `\NNN` are bytes, not characters. A half of a surrogate pair is U+FFFD. A backslash before anything else
 /// stays.
@@ -82,8 +83,17 @@ public enum GoEscape {
         return UInt8(exactly: value).map { ($0, 3) }
     }
 
-    /// `uNNNN`, two of them that are a surrogate pair, or `UNNNNNNNN`.
+    /// `uNNNN`, two of them that are a surrogate pair, `UNNNNNNNN`, or Rust's `u{N}` with up to six digits.
     private static func scalar(_ text: UnsafeRawBufferPointer, from offset: Int) -> (Unicode.Scalar, count: Int)? {
+        if text[offset...].starts(with: "u{".utf8) {
+            let digits = text[(offset + 2)...].prefix(7).prefix { $0.hexadecimalValue != nil }.count
+            guard (1...6).contains(digits), offset + 2 + digits < text.count, text[offset + 2 + digits] == UInt8(ascii: "}"),
+                let value = number(text, from: offset + 2, digits)
+            else {
+                return nil
+            }
+            return (Unicode.Scalar(value) ?? "\u{fffd}", digits + 3)
+        }
         let digits = text[offset] == UInt8(ascii: "u") ? 4 : text[offset] == UInt8(ascii: "U") ? 8 : 0
         guard digits > 0, let value = number(text, from: offset + 1, digits) else {
             return nil

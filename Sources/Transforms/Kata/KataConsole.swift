@@ -7,6 +7,8 @@ import TextFormats
 enum KataConsole {
     private static let consoleMessage: ConstantBytes = "reading guest console"
     private static let agent: ConstantBytes = "agent"
+    /// What the Rust runtime writes before a console's line, which is a quoted string.
+    private static let rustPrefix = Array("vm console: \"".utf8)
     /// The source of what a guest printed that is no agent's record.
     private static let consoleSource = "vmconsole"
 
@@ -19,6 +21,8 @@ enum KataConsole {
             let console = record.firstIndex(of: KataFields.console, from: first)
         {
             unpackConsole(record.fields[console].value, &record, from: first, besides: message, console)
+        } else if let printed = line(in: record[record.fields[message].value]) {
+            unpackConsole(record.store(printed), &record, from: first, besides: message)
         } else if let source = record.firstIndex(of: KataFields.source, from: first),
             record.matches(record.fields[source].value, agent),
             record[record.fields[message].value].starts(with: "time=".utf8)
@@ -27,12 +31,31 @@ enum KataConsole {
         }
     }
 
+    /// The console's line in a message of the Rust runtime; nil when it is another one.
+    static func line(in message: some BidirectionalCollection<UInt8>) -> [UInt8]? {
+        guard message.starts(with: rustPrefix) else {
+            return nil
+        }
+        let text = message.dropFirst(rustPrefix.count)
+        guard text.last == UInt8(ascii: "\"") else {
+            return nil
+        }
+        return Array(text.dropLast()).withUnsafeBytes { GoEscape.decode($0) }
+    }
+
+    /// Adds a console's line as a message of its own.
+    static func appendLine(_ range: Range<Int>, to record: inout RecordBuffer) {
+        let name = record.store(KataFields.message)
+        record.fields.append(RecordBuffer.Field(name: name, value: range, form: .text))
+        record.append(KataFields.source, consoleSource.utf8, .plain)
+    }
+
     private static func unpackConsole(
         _ range: Range<Int>,
         _ record: inout RecordBuffer,
         from first: Int,
         besides message: Int,
-        _ console: Int
+        _ console: Int? = nil
     ) {
         let text = Array(record[range])
         let inner = record.fields.count
@@ -53,9 +76,7 @@ enum KataConsole {
         }
         if !isRecord {
             record.fields.removeSubrange(inner...)
-            let name = record.store(KataFields.message)
-            record.fields.append(RecordBuffer.Field(name: name, value: range, form: .text))
-            record.append(KataFields.source, consoleSource.utf8, .plain)
+            appendLine(range, to: &record)
             keep(KataFields.level, of: &record, first..<inner)
         }
         replace(first..<inner, besides: message, console, of: &record)
@@ -92,7 +113,10 @@ enum KataConsole {
             }
         }
         KataFields.setClaimed(&record, from: outer.upperBound)
-        keep(KataFields.time, of: &record, outer)
+        // The Rust runtime has the agent's name for the time.
+        if !keep(KataFields.time, of: &record, outer) {
+            keep(KataFields.agentStamp, as: KataFields.time, of: &record, outer)
+        }
         for name in KataFields.sandboxes
         where keep(name, as: KataFields.sandbox, of: &record, outer) {
             break

@@ -17,20 +17,27 @@ enum KataNative {
         record.value(of: name)?.elementsEqual(runtime.utf8) == true && record.value(of: source) != nil
     }
 
-    /// Adds what it says under the names that `KataParser` uses. A message that is an agent's record is parsed: its
-    /// time and sandbox are ignored.
-    static func parse(_ text: UnsafeRawBufferPointer, at base: Int, into record: inout RecordBuffer) {
+    /// Adds what it says under the names that `KataParser` uses. A message that is an agent's record, or a console's line,
+    /// is a guest's: its time and sandbox are ignored.
+    static func parse(_ text: UnsafeRawBufferPointer, at offset: Int, into record: inout RecordBuffer) {
+        let printed = KataConsole.line(in: text)
+        let value = printed.map { record.store($0) } ?? offset..<offset + text.count
+        let text = printed ?? Array(text)
         let first = record.fields.count
         let isObject = text.first { $0 > 0x20 }.map { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "\"") } ?? false
         if isObject {
-            _ = KataParser.parseRecord(text, from: 0, at: base, into: &record)
+            _ = text.withUnsafeBytes { KataParser.parseRecord($0, from: 0, at: value.lowerBound, into: &record) }
             KataFields.setClaimed(&record, from: first)
         }
         if record.firstIndex(of: KataFields.message, from: first) == nil {
             record.fields.removeSubrange(first...)
-            let name = record.store(KataFields.message)
-            let value = base..<base + text.count
-            record.fields.append(RecordBuffer.Field(name: name, value: value, form: .text))
+            if printed == nil {
+                let name = record.store(KataFields.message)
+                record.fields.append(RecordBuffer.Field(name: name, value: value, form: .text))
+            } else {
+                KataConsole.appendLine(value, to: &record)
+                record.distrust(from: first)
+            }
             copy(Self.name, as: KataFields.name, in: &record, from: first)
             copy("PID", as: KataFields.process, in: &record, from: first)
             if let level = record.value(of: priority).flatMap({ levels[Array($0)] }) {
