@@ -9,6 +9,7 @@ public enum Import {
     /// What is imported, and from where.
     public enum Origin: Sendable {
         case file(String, RecordFormat)
+        /// A journal, or a file in the Journal Export Format.
         case journal(JournalOptions)
     }
 
@@ -34,8 +35,12 @@ public enum Import {
         case .file(let path, let format): input = try ImportInput(path, format, clock: capture.clock)
         case .journal(let options):
             let warn: (String) -> Void = { capture.diagnostics.log(.warning, $0) }
+            let export = options.paths.first { JournalExportFile.isExport($0) }
             input = JournalInput(follows: false, warn: warn) { cursor throws(SystemError) in
-                try JournalAccess.open(options, after: cursor, warn: warn)
+                if let export {
+                    return try JournalExportFile(export, after: cursor)
+                }
+                return try JournalAccess.open(options, after: cursor, warn: warn)
             }
         }
         let run = SourceRun(source, input, pipeline: pipeline, into: capture, interruption: try Interruption())

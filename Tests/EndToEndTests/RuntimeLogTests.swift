@@ -164,6 +164,12 @@ import Testing
             let answer = site.guestlog("import", "--format", "kata", "--vm", "node", site.path + "/" + file)
             #expect(answer.status == 2 && answer.standardError.contains(says), "\(file): \(answer.standardError)")
         }
+        let journal = ["import", "--format", "journal", "--vm", "node"]
+        let answer = site.guestlog(journal + [site.path + "/a.log"])
+        #expect(answer.status == 2 && answer.standardError.contains("is not a journal"), "\(answer.standardError)")
+        let entry = #"{"__CURSOR":"c","__REALTIME_TIMESTAMP":"1700000000000001","MESSAGE":"hi"}"#
+        FileText.write(entry + "\n", to: site.path + "/a.json")
+        #expect(site.guestlog(journal + [site.path + "/a.json"]).text == "1 records imported\n")
     }
 
     @Test("logs -f ends with its reader, though nothing more is logged", arguments: [Site.Way.store, .socket])

@@ -52,6 +52,26 @@ import Transforms
         #expect(other.records == 0 && !other.isContinued)
     }
 
+    @Test("a file in the journal's export format: entries with their times; importing again adds what is new")
+    func exportFile() throws {
+        func entry(_ number: Int, _ end: String = "\n\n") -> String {
+            "__CURSOR=c\(number)\n__REALTIME_TIMESTAMP=170000000000000\(number)\n_PID=1\nMESSAGE=m\(number)" + end
+        }
+        let fixture = try SourceFixture()
+        let path = try fixture.write(entry(1) + "bad name\n\n" + entry(2), "journal.export")
+        var options = JournalOptions()
+        options.paths = [path]
+        #expect(try fixture.importing(.journal(options)) == 2)
+        #expect(
+            try fixture.lines().first
+                == #"{"GUESTLOG_TIME":"2023-11-14T22:13:20.000001000Z","_PID":"1","MESSAGE":"m1"}"#
+        )
+        #expect(try fixture.importing(.journal(options)) == 0)
+        _ = try fixture.write(entry(1) + "bad name\n\n" + entry(2) + entry(3, "\n"), "journal.export")
+        #expect(try fixture.importing(.journal(options)) == 1)
+        #expect(try fixture.lines().count == 3 && fixture.lines().last?.contains("GUESTLOG_TRUNCATED") == true)
+    }
+
     @Test("two files into one stream, and one that does not exist")
     func several() throws {
         let fixture = try SourceFixture()

@@ -4,6 +4,7 @@ import Glibc
 import LogModel
 import SystemIO
 import TextFormats
+import Transforms
 
 /// Reads the entries of a journal through journalctl(1), where libsystemd cannot be loaded.
 ///
@@ -140,7 +141,7 @@ final class JournalctlReader: JournalEntries {
     }
 
     /// Takes the fields of an entry, without its addresses; returns its cursor.
-    private static func fill(_ record: inout RecordBuffer, from entry: JournalEntry) -> String? {
+    static func fill(_ record: inout RecordBuffer, from entry: JournalEntry) -> String? {
         guard let cursor = entry.value(of: "__CURSOR"), cursor.count <= JournalInput.cursorLimit,
             let text = String(validating: cursor, as: UTF8.self)
         else {
@@ -155,6 +156,9 @@ final class JournalctlReader: JournalEntries {
         }
         for field in entry.fields where !field.name.starts(with: "__".utf8) {
             record.append(field.name, field.value)
+        }
+        if entry.isTruncated {
+            record.append(RecordDecoder.truncatedName, "true".utf8, .literal)
         }
         return text
     }

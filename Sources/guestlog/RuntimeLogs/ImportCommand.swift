@@ -14,7 +14,7 @@ struct ImportCommand: ParsableCommand {
         commandName: "import",
         abstract: "Read log files into the store.",
         discussion: """
-            Formats: journal (a journal's file or folder), \
+            Formats: journal (a journal's file or folder, or what journalctl -o export or -o json has written), \
             \(RecordFormat.allCases.map(\.rawValue).joined(separator: ", ")) (none: lines of text). A record with a sandbox is stored under the VM of that name. An interrupted import continues where it ended, \
             and importing a file again adds only what is new in it. The configuration's pipelines apply to records \
             with the tag.
@@ -92,9 +92,7 @@ struct ImportCommand: ParsableCommand {
 
     private func origin(_ file: String) throws -> Import.Origin {
         if format == "journal" {
-            var options = JournalOptions()
-            options.paths = [file]
-            return .journal(options)
+            return try journal(file)
         }
         guard let format = RecordFormat(rawValue: format) else {
             let names = RecordFormat.allCases.map(\.rawValue).joined(separator: ", ")
@@ -102,26 +100,52 @@ struct ImportCommand: ParsableCommand {
         }
         let path = try Self.absolute(file)
         try Self.checkRegular(path, file)
-        if let program = try Self.decompressor(of: path) {
-            throw CommandLineError(
-                description: "\(Terminal.safe(file)) is compressed; decompress it first: \(program) FILE >NEW"
-            )
-        }
+        try Self.checkDecompressed(Self.head(of: path), file)
         return .file(path, format)
     }
 
-    /// The program that decompresses the file, by its first bytes (RFC 1952, RFC 8878, xz, bzip2); nil when it is not
-    /// compressed.
-    private static func decompressor(of path: String) throws(CommandLineError) -> String? {
+    /// A journal, in one of the forms that systemd's programs write.
+    private func journal(_ file: String) throws -> Import.Origin {
+        var options = JournalOptions()
+        options.paths = [file]
+        guard let attributes = try? FileAttributes(following: file), attributes.kind == .regular else {
+            return .journal(options)
+        }
+        let head = try Self.head(of: file)
+        try Self.checkDecompressed(head, file)
+        if head.first == UInt8(ascii: "{") {
+            return .file(try Self.absolute(file), .json)
+        }
+        // A journal file's signature, and the first field of an entry in the export format.
+        guard ["LPKSHHRH", "__CURSOR"].contains(where: { head.elementsEqual($0.utf8) }) else {
+            throw CommandLineError(
+                description:
+                    "\(Terminal.safe(file)) is not a journal: name a journal's file or folder, or a file that journalctl "
+                    + "-o export or -o json has written; lines that journalctl prints are --format syslog"
+            )
+        }
+        return .journal(options)
+    }
+
+    /// The first bytes of a file.
+    private static func head(of path: String) throws(CommandLineError) -> ArraySlice<UInt8> {
         let file = try OpenFile(reading: path)
-        var buffer = [UInt8](repeating: 0, count: 6)
-        let head = try file.read(&buffer)
+        var buffer = [UInt8](repeating: 0, count: 8)
+        return try file.read(&buffer)
+    }
+
+    /// Throws for a compressed file, by its first bytes (RFC 1952, RFC 8878, xz, bzip2).
+    private static func checkDecompressed(_ head: ArraySlice<UInt8>, _ file: String) throws(CommandLineError) {
         let magics: [(bytes: [UInt8], program: String)] = [
             ([0x1f, 0x8b], "zcat"), ([0x28, 0xb5, 0x2f, 0xfd], "zstdcat"),
             ([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], "xzcat"),
             (Array("BZh".utf8), "bzcat"),
         ]
-        return magics.first { head.starts(with: $0.bytes) }?.program
+        if let program = magics.first(where: { head.starts(with: $0.bytes) })?.program {
+            throw CommandLineError(
+                description: "\(Terminal.safe(file)) is compressed; decompress it first: \(program) FILE >NEW"
+            )
+        }
     }
 
     /// The file's path without links: the same file has one position, however it is named.
