@@ -72,7 +72,7 @@ public struct ContainerParts: Sendable {
     /// Takes an unfinished line, that with the earliest last part first: with `time`, one to which a part of that time
     /// does not belong. nil when there is none (any more).
     public mutating func takeUnfinished(before time: Int64? = nil) -> Joined? {
-        let places = open.indices.filter { place in
+        let indexes = open.indices.filter { index in
             guard let line = open[index] else {
                 return false
             }
@@ -82,7 +82,7 @@ public struct ContainerParts: Sendable {
             let (age, isOverflow) = time.subtractingReportingOverflow(line.lastTime)
             return !isOverflow && age > Self.pause
         }
-        let first = places.min { open[$0]?.last ?? 0 < open[$1]?.last ?? 0 }
+        let first = indexes.min { open[$0]?.last ?? 0 < open[$1]?.last ?? 0 }
         return first.flatMap { open[$0].take() }
     }
 }

@@ -69,7 +69,7 @@ public struct ParserFilter: Hashable, Sendable {
         record.time = nil
         text.withUnsafeBytes { body($0, &record) }
         let isMarked = record.fields[first...].contains { record.matches($0.name, ParseFault.faultName) }
-        record.takeTime([timeKey], from: first, keepsField: keepsTimeKey)
+        record.setTime([timeKey], from: first, keepsField: keepsTimeKey)
         if isUntrusted {
             record.distrust(from: first)
         }
