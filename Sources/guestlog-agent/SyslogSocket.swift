@@ -54,26 +54,19 @@ final class SyslogSocket: AgentSource {
     }
 
     private func receive(_ bytes: UnsafeRawBufferPointer, isTruncated: Bool) {
-        let now = SystemClock().wallMicroseconds()
-        let received = Timestamp(microseconds: now)
-        guard let message = SyslogMessage(parsing: bytes, received: received, zone: zone) else {
-            return
+        let received = Timestamp(microseconds: SystemClock().wallMicroseconds())
+        let host = Self.hostname
+        if let message = SyslogMessage(parsing: bytes, received: received, zone: zone, localHost: host) {
+            onRecord(GuestRecord(message, received: received, isTruncated: isTruncated))
         }
-        var record = GuestRecord(
-            severity: message.priority.severity,
-            time: message.time ?? now * 1000,
-            content: message.content,
-            source: .syslog,
-            facility: message.priority.facility
-        )
-        record.hostname = message.hostname ?? []
-        record.tag = message.tag ?? []
-        record.process = message.process ?? []
-        record.messageID = message.identifier ?? []
-        record.isTruncated = isTruncated
-        record.fields = message.data.prefix(GuestRecord.fieldLimit).map { element in
-            GuestRecord.Field(element.identifier + [UInt8(ascii: ".")] + element.name, element.value)
+    }
+
+    /// This machine's name, which can change.
+    private static var hostname: [UInt8] {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+            buffer.initialize(repeating: 0)
+            gethostname(buffer.baseAddress!, buffer.count - 1)
+            return buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
         }
-        onRecord(record)
     }
 }

@@ -210,6 +210,47 @@ import Testing
         #expect(text(message?.hostname) == "web1" && text(message?.tag) == "app" && text(message?.content) == "x")
     }
 
+    @Test("a message without text is kept for its tag, its MSGID or its data; PRI and time alone are none")
+    func withoutText() {
+        #expect(text(parse("<13>t: ")?.tag) == "t" && parse("<13>t:")?.content == [])
+        #expect(text(parse("<165>1 2026-11-30T15:44:05Z h - - LOGIN-FAIL - ")?.identifier) == "LOGIN-FAIL")
+        #expect(text(parse("<165>1 2026-11-30T15:44:05Z h app 1 - - ")?.tag) == "app")
+        #expect(parse(#"<165>1 - - - - - [a@1 b="c"]"#)?.data.count == 1)
+        #expect(parse("<165>1 - h - - - - ") == nil && parse("<13>Jun 15 11:59:58 ") == nil)
+    }
+
+    @Test("a tag is in any script")
+    func scripts() {
+        let message = parse("<13>Jun 15 11:59:58 größe[3]: x")
+        #expect(text(message?.tag) == "größe" && text(message?.process) == "3" && text(message?.content) == "x")
+        #expect(parse("<13>a\u{7f}b: x")?.tag == nil && parse("<13>a\tb: x")?.tag == nil)
+    }
+
+    @Test("a message of a program on this host names no other host")
+    func localHost() {
+        func parts(_ text: String) -> [String?] {
+            let bytes = Array("<13>Jun 15 11:59:58 \(text)".utf8)
+            let message = bytes.withUnsafeBytes {
+                SyslogMessage(parsing: $0, received: Self.june, zone: .utc, localHost: Array("web.lab".utf8))
+            }
+            return [message?.hostname, message?.tag, message?.content].map(self.text)
+        }
+        #expect(parts("with space: x") == [nil, nil, "with space: x"])
+        #expect(parts("tag: x") == [nil, "tag", "x"])
+        // A daemon that relays writes it.
+        #expect(parts("web tag: x") == ["web", "tag", "x"] && parts("web.lab tag: x") == ["web.lab", "tag", "x"])
+    }
+
+    @Test("a year behind the time is the time's, and no host; a number without a tag behind it is content")
+    func yearBehindTime() {
+        let message = parse("<13>Nov 30 15:44:05 2025 t: x")
+        #expect(time(message) == "2025-11-30T15:44:05.000000000Z" && message?.hostname == nil)
+        #expect(text(message?.tag) == "t" && text(message?.content) == "x")
+        #expect(text(parse("<13>Nov 30 15:44:05 2025 h t: x")?.hostname) == "h")
+        #expect(text(parse("<13>Nov 30 15:44:05 2025 items done")?.content) == "2025 items done")
+        #expect(text(parse("<13>Feb 29 15:44:05 2025 t: x")?.tag) == nil)
+    }
+
     // MARK: - RFC 5424
 
     @Test("RFC 5424's own examples")

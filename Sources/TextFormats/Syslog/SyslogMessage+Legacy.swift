@@ -16,7 +16,8 @@ extension SyslogMessage {
         priority: SyslogPriority,
         after start: Int,
         received: Timestamp,
-        zone: LocalZone
+        zone: LocalZone,
+        localHost: [UInt8]? = nil
     ) {
         let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
         guard let (time, length) = Self.time(of: rest, received: received, zone: zone) else {
@@ -38,7 +39,8 @@ extension SyslogMessage {
             apply(tag)
             content = content[tag.end...]
         } else if let space = content.prefix(Self.longestHostname + 1).firstIndex(of: UInt8(ascii: " ")),
-            space > content.startIndex, let tag = Self.tag(of: content[(space + 1)...])
+            space > content.startIndex, localHost.map({ Self.isName(content[..<space], of: $0) }) ?? true,
+            let tag = Self.tag(of: content[(space + 1)...])
         {
             hostname = Array(content[..<space])
             apply(tag)
@@ -56,6 +58,9 @@ extension SyslogMessage {
     ) -> (nanoseconds: Int64, length: Int)? {
         if let (time, length) = YearlessTime.parse(bytes) {
             let (nanoseconds, end) = fraction(of: bytes, from: length)
+            if let (year, yearEnd) = year(of: bytes, from: end), let moment = time.moment(in: year, zone: zone) {
+                return (moment.microseconds * 1000 + nanoseconds, yearEnd)
+            }
             // A day that no near year has is content, like any time that is not one.
             return time.moment(near: received, zone: zone).map { ($0.microseconds * 1000 + nanoseconds, end) }
         }
@@ -79,6 +84,26 @@ extension SyslogMessage {
         return ((digits.count..<9).reduce(value) { number, _ in number * 10 }, digits.endIndex)
     }
 
+    /// The year that some senders write after the time, from `start` on, and its end; nil when there is none. A number
+    /// that no tag follows is content.
+    private static func year(of bytes: UnsafeRawBufferPointer, from start: Int) -> (year: Int, end: Int)? {
+        let end = start + 5
+        guard bytes.count > end + 1, bytes[start] == UInt8(ascii: " "), bytes[end] == UInt8(ascii: " "),
+            let year = ASCIIDigits.value(of: bytes[(start + 1)..<end]), (1970...2099).contains(year)
+        else {
+            return nil
+        }
+        let rest = bytes[(end + 1)...]
+        let second = rest.prefix(longestHostname + 1).firstIndex(of: UInt8(ascii: " ")).map { rest[($0 + 1)...] }
+        return tag(of: rest) != nil || second.flatMap { tag(of: $0) } != nil ? (year, end) : nil
+    }
+
+    /// Whether `word` is `host`, with or without its domain.
+    private static func isName(_ word: Slice<UnsafeRawBufferPointer>, of host: [UInt8]) -> Bool {
+        let dot = UInt8(ascii: ".")
+        return word.prefix { $0 != dot }.elementsEqual(host.prefix { $0 != dot })
+    }
+
     private static let addressBytes = Set("0123456789abcdefABCDEF:.".utf8)
 
     /// Whether a word is an IPv6 address, which could be taken for a tag.
@@ -97,10 +122,11 @@ extension SyslogMessage {
         (tag, process) = (found.name, found.process)
     }
 
-    /// `NAME:` or `NAME[PROCESS]:` at the beginning, without spaces in the name; nil when there is none.
+    /// `NAME:` or `NAME[PROCESS]:` at the beginning, without spaces and control characters in the name, which can be in
+    /// any script; nil when there is none.
     private static func tag(of bytes: Slice<UnsafeRawBufferPointer>) -> Tag? {
         let head = bytes.prefix(longestTag)
-        let isNamePart = { (byte: UInt8) in byte > 0x20 && byte < 0x7f && !":[".utf8.contains(byte) }
+        let isNamePart = { (byte: UInt8) in byte > 0x20 && byte != 0x7f && !":[".utf8.contains(byte) }
         guard let nameEnd = head.firstIndex(where: { !isNamePart($0) }), nameEnd > head.startIndex else {
             return nil
         }

@@ -35,9 +35,17 @@ public struct SyslogMessage: Equatable, Sendable {
 
     static let withoutPriority = SyslogPriority(facility: 1, severity: .notice)
 
-    /// Parses a datagram received at `received` from a host whose clock is in `zone`. nil when it has no content and no
-    /// structured data.
-    public init?(parsing bytes: UnsafeRawBufferPointer, received: Timestamp, zone: LocalZone) {
+    /// Parses a message received at `received` from a host whose clock is in `zone`. nil when there is nothing but PRI
+    /// and time.
+    ///
+    /// `localHost` is the name of this host, for a message of a program on it: such programs omit the host name, so no
+    /// other word is taken for one.
+    public init?(
+        parsing bytes: UnsafeRawBufferPointer,
+        received: Timestamp,
+        zone: LocalZone,
+        localHost: [UInt8]? = nil
+    ) {
         let bytes = UnsafeRawBufferPointer(rebasing: bytes[..<Self.end(of: bytes)])
         guard let (priority, length) = SyslogPriority.parse(bytes) else {
             self.init(priority: Self.withoutPriority, content: Array(bytes), headerLength: 0)
@@ -49,9 +57,17 @@ public struct SyslogMessage: Equatable, Sendable {
         if let message = SyslogMessage(structured: bytes, priority: priority, after: length) {
             self = message
         } else {
-            self.init(legacy: bytes, priority: priority, after: length, received: received, zone: zone)
+            self.init(
+                legacy: bytes,
+                priority: priority,
+                after: length,
+                received: received,
+                zone: zone,
+                localHost: localHost
+            )
         }
-        guard !content.isEmpty || !data.isEmpty else {
+        // MSG is optional (RFC 5424, section 6), and MSGID can be all that a program says.
+        guard !content.isEmpty || !data.isEmpty || tag != nil || identifier != nil else {
             return nil
         }
     }

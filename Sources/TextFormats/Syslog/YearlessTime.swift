@@ -58,6 +58,12 @@ public struct YearlessTime: Hashable, Sendable {
         }
     }
 
+    /// The first moment of `year` at which clocks in `zone` showed this time; nil for 29 February of a year without one.
+    func moment(in year: Int, zone: LocalZone) -> Timestamp? {
+        let time = civil(in: year)
+        return time.isValid ? zone.moments(of: time).lowerBound : nil
+    }
+
     /// In microseconds.
     private static let tolerance: Int64 = 2 * 86_400_000_000
 
