@@ -202,13 +202,14 @@ import Testing
         )
     }
 
-    @Test("an entry with a fault, or without a cursor, never refuses the others")
+    @Test("a field without a valid name, or an entry without a cursor, never refuses the others")
     func faultyEntry() throws {
         let fixture = try CollectorFixture()
         let long = "MESSAGE=long\nBIG=\(String(repeating: "x", count: 1 << 20))\n\n"
-        let body = entry(1, cursor: true) + "1BAD=x\nMESSAGE=omitted\n\n" + entry(2) + long + entry(3, cursor: true)
+        let body = entry(1, cursor: true) + "1BAD=x\nMESSAGE=flagged\n\n" + entry(2) + long + entry(3, cursor: true)
         #expect(try upload(body, to: fixture) == "HTTP/1.1 202 Accepted")
-        #expect(try fixture.values(in: StreamName.journal) == ["m1", "m2", "long", "m3"])
+        #expect(try fixture.values(in: StreamName.journal) == ["m1", "flagged", "m2", "long", "m3"])
+        #expect(try fixture.values(of: "GUESTLOG_TRUNCATED", in: StreamName.journal) == ["1"])
         #expect(try fixture.values(of: "BIG", in: StreamName.journal).map(\.utf8.count) == [1 << 20])
     }
 

@@ -60,21 +60,32 @@ import Testing
         )
     }
 
-    @Test("an entry with a fault is omitted, and what follows it is read", arguments: [1, 5, .max])
-    func faults(_ pieces: Int) throws {
+    @Test("a field without a valid name is omitted, and its entry is flagged", arguments: [1, 5, .max])
+    func badNames(_ pieces: Int) throws {
         let long = String(repeating: "A", count: 65)
-        for (bad, fault) in [
-            ("1A=x\nB=y\n\n", JournalExportFault.badName), ("a b=x\n\n", .badName), ("=x\nC=1\n\n", .badName),
-            (long + "=x\n\n", .badName), ("\u{e9}=x\n\n", .badName),
-        ] {
-            let stream = Array(("OLD=1\n\nX=1\n" + bad + "MESSAGE=next\n\n").utf8)
+        let binary = String(decoding: Self.binary("b d", Array("two\n\nlines".utf8)), as: UTF8.self)
+        for bad in ["1A=x\n", "a b=x\n", "=x\n", long + "=x\n", "\u{e9}=x\n", "the second line of a text\n", binary] {
+            let stream = Array("OLD=1\n\nX=1\n\(bad)Y=2\n\nMESSAGE=next\n\n".utf8)
+            let flagged = entry(("X", "1"), ("Y", "2"), isTruncated: true)
             #expect(
-                try events(stream, pieces: pieces) == [entry(("OLD", "1")), .fault(fault), entry(("MESSAGE", "next"))],
+                try events(stream, pieces: pieces) == [entry(("OLD", "1")), flagged, entry(("MESSAGE", "next"))],
                 "\(bad)"
             )
         }
-        let unended = Self.binary("A", Array("xy".utf8)).dropLast() + Array("z\nB=1\n\nMESSAGE=next\n\n".utf8)
-        #expect(try events(unended, pieces: pieces) == [.fault(.noLineFeed), entry(("MESSAGE", "next"))])
+    }
+
+    @Test("an entry without any valid field is a fault, and what follows it is read", arguments: [1, 5, .max])
+    func faults(_ pieces: Int) throws {
+        let stream = Array("a b=x\n=y\n\nMESSAGE=next\n\n".utf8)
+        #expect(try events(stream, pieces: pieces) == [.fault(.badName), entry(("MESSAGE", "next"))])
+    }
+
+    @Test("an entry with a value that is longer than its size ends there, flagged", arguments: [1, 5, .max])
+    func wrongSize(_ pieces: Int) throws {
+        let stream = Self.binary("A", Array("xy".utf8)).dropLast() + Array("z\nB=1\n\nMESSAGE=next\n\n".utf8)
+        #expect(
+            try events(stream, pieces: pieces) == [entry(("A", "xy"), isTruncated: true), entry(("MESSAGE", "next"))]
+        )
     }
 
     @Test(

@@ -6,7 +6,7 @@ import LogModel
 ///
 /// A field is `NAME=VALUE` and a line feed, or `NAME`, a line feed, the value's size as a 64-bit little-endian number,
 /// the value, and a line feed. An empty line ends an entry. The memory in use is limited whatever the sender claims:
-/// what exceeds the limits is read and omitted, and the entry is flagged.
+/// what exceeds the limits is read and omitted, and the entry is flagged. So is a field whose name is none.
 public struct JournalExportParser: Sendable {
     /// The limits of one entry.
     public struct Limits: Sendable {
@@ -22,7 +22,7 @@ public struct JournalExportParser: Sendable {
 
     public enum Event: Equatable, Sendable {
         case entry(JournalEntry)
-        /// An entry was omitted, because it has this fault.
+        /// An entry was omitted, because it has this fault and no field before it.
         case fault(JournalExportFault)
     }
 
@@ -31,10 +31,10 @@ public struct JournalExportParser: Sendable {
         case line
         /// In a line whose beginning was taken or omitted already.
         case restOfLine
-        /// Before the size of the value of this field.
-        case size([UInt8])
+        /// Before the size of the value of this field; nil: of one that is omitted, because its name is none.
+        case size([UInt8]?)
         /// In a value of which as many bytes follow.
-        case value(name: [UInt8], kept: [UInt8], left: Int)
+        case value(name: [UInt8]?, kept: [UInt8], left: Int)
         /// Before the line feed that follows a value.
         case afterValue
         /// After a fault, up to an empty line.
@@ -49,6 +49,8 @@ public struct JournalExportParser: Sendable {
     private var searched = 0
     private var entry = JournalEntry()
     private var size = 0
+    /// Whether the entry that has begun has a field with a name, kept or counted only.
+    private var hasField = false
     /// Whether entries that begin from now on are counted only, which takes a fraction of the work.
     public var omitsEntries = false
     /// Whether the entry that has begun is counted only; nil between entries.
@@ -112,7 +114,13 @@ public struct JournalExportParser: Sendable {
                     return nil
                 }
                 guard size <= limits.value else {
-                    throw .valueTooLong(size)
+                    guard name == nil else {
+                        throw .valueTooLong(size)
+                    }
+                    // The line before was text, such as the second line of a value that was not written as binary.
+                    start -= 8
+                    state = .line
+                    continue
                 }
                 state = .value(name: name, kept: [], left: Int(size))
             case .value(let name, var kept, let left):
@@ -121,7 +129,7 @@ public struct JournalExportParser: Sendable {
                 let piece = buffer[start..<min(buffer.count, start + left)]
                 if omitsEntry == true {
                     omitted.bytes += piece.count
-                } else {
+                } else if name != nil {
                     let room = max(0, limits.entry - size - kept.count)
                     kept.append(contentsOf: piece.prefix(room))
                     entry.isTruncated = entry.isTruncated || piece.count > room
@@ -131,13 +139,20 @@ public struct JournalExportParser: Sendable {
                     state = .value(name: name, kept: kept, left: left - piece.count)
                     return nil
                 }
-                add(name, kept)
+                if let name {
+                    add(name, kept)
+                }
             case .afterValue:
                 guard start < buffer.count else {
                     return nil
                 }
                 guard buffer[start] == Self.lineFeed else {
-                    return skipEntry(.noLineFeed)
+                    state = .skipping
+                    entry.isTruncated = true
+                    if let event = endEntry(.noLineFeed) {
+                        return event
+                    }
+                    continue
                 }
                 start += 1
                 state = .line
@@ -157,7 +172,7 @@ public struct JournalExportParser: Sendable {
             self = JournalExportParser(limits: limits)
             self.omitted = omitted
         }
-        if omitsEntry == true {
+        if omitsEntry == true, hasField {
             omitted.entries += 1
         }
         guard !entry.fields.isEmpty else {
@@ -196,20 +211,25 @@ public struct JournalExportParser: Sendable {
     private mutating func parse(_ line: ArraySlice<UInt8>) -> Event? {
         let isCut = line.endIndex == start
         guard !line.isEmpty else {
-            defer { (entry, size, omitsEntry) = (JournalEntry(), 0, nil) }
-            omitted.entries += omitsEntry == true ? 1 : 0
-            return entry.fields.isEmpty && !entry.isTruncated ? nil : .entry(entry)
+            return endEntry(.badName)
         }
         omitsEntry = omitsEntry ?? omitsEntries
         let equals = line.prefix(Self.longestName + 1).firstIndex(of: UInt8(ascii: "="))
         let name = line[..<(equals ?? line.endIndex)]
         guard Self.isName(name), !isCut || equals != nil else {
-            return skipEntry(.badName)
+            entry.isTruncated = true
+            if isCut {
+                state = .restOfLine
+            } else if line.count <= Self.longestName, equals == nil {
+                state = .size(nil)
+            }
+            return nil
         }
         if let equals {
             state = isCut ? .restOfLine : .line
             if omitsEntry == true {
                 omitted.bytes += line.count
+                hasField = true
             } else {
                 entry.isTruncated = entry.isTruncated || isCut
                 add(Array(name), Array(line[(equals + 1)...]))
@@ -220,11 +240,20 @@ public struct JournalExportParser: Sendable {
         return nil
     }
 
-    /// Omits the entry that has this fault, up to the next empty line.
-    private mutating func skipEntry(_ fault: JournalExportFault) -> Event {
-        (entry, size, omitsEntry) = (JournalEntry(), 0, nil)
-        state = .skipping
-        return .fault(fault)
+    /// Ends the entry that has begun: the event for it, if it is not counted only. Without any field it has this fault.
+    private mutating func endEntry(_ fault: JournalExportFault) -> Event? {
+        defer { (entry, size, omitsEntry, hasField) = (JournalEntry(), 0, nil, false) }
+        guard let omitsEntry else {
+            return nil
+        }
+        guard hasField else {
+            return .fault(fault)
+        }
+        guard !omitsEntry else {
+            omitted.entries += 1
+            return nil
+        }
+        return .entry(entry)
     }
 
     /// Letters in upper case, digits and underscores; no digit first. Lower case is accepted: programs use it.
@@ -253,6 +282,7 @@ public struct JournalExportParser: Sendable {
 
     /// Adds a field as far as the limits allow.
     private mutating func add(_ name: [UInt8], _ value: [UInt8]) {
+        hasField = true
         guard omitsEntry != true else {
             return
         }
