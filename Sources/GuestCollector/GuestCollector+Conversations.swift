@@ -29,7 +29,7 @@ extension GuestCollector {
                 clock.wallMicroseconds() * 1000
             }
         case .logs:
-            switch GuestProtocol.detect(bytes) {
+            switch try GuestProtocol.detect(bytes) {
             case nil:
                 return nil
             case .agent:
@@ -45,6 +45,11 @@ extension GuestCollector {
                 return UploadConversation(guest, log: try guest.log(.journal), host: connection)
             case .logCollector:
                 return LogCollectorConversation(guest, log: try guest.log(.guest), host: connection)
+            case .syslog(let framing):
+                let clock = capture.clock
+                return SyslogConversation(guest, log: try guest.log(.guest), host: connection, framing) {
+                    Timestamp(microseconds: clock.wallMicroseconds())
+                }
             }
         }
     }
