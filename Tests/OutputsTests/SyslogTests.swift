@@ -72,6 +72,43 @@ private func scrubbed(_ bytes: [UInt8]) -> String {
         #expect(text == "\(priority)\(stamp) VM(0): Let the bells ring")
     }
 
+    /// A message of a record with fields.
+    private func fieldMessage(_ fields: [(String, String)], _ writer: SyslogWriter) -> String {
+        let fields = StructuredRecord(fields.map { StructuredRecord.Field($0.0, $0.1) })
+        var out: [UInt8] = []
+        (fields.message ?? []).withUnsafeBytes { text in
+            var record = record(text, vm: "web")
+            record.fields = fields
+            record.severity = fields.severity
+            writer.append(record, to: &out)
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    @Test("a program's text is after its name, as ChromeOS's guests send it; the kernel's is alone")
+    func chromeOSProgram() {
+        let writer = SyslogWriter(.chromeos, facility: SyslogWriter.userFacility, zone: .utc)
+        let program = [("MESSAGE", "hi"), ("SYSLOG_IDENTIFIER", "sshd"), ("SYSLOG_PID", "42"), ("PRIORITY", "5")]
+        #expect(fieldMessage(program, writer) == "<13>Jan  1 00:00:00 VM(web): sshd[42]: hi")
+        let hostile = [("MESSAGE", "hi"), ("SYSLOG_IDENTIFIER", "a\n\u{202e}"), ("PRIORITY", "5")]
+        #expect(fieldMessage(hostile, writer) == "<13>Jan  1 00:00:00 VM(web): a#012#20056: hi")
+        let kernel = [("MESSAGE", "hi"), ("SYSLOG_IDENTIFIER", "kernel"), ("_TRANSPORT", "kernel"), ("PRIORITY", "3")]
+        #expect(fieldMessage(kernel, writer) == "<11>Jan  1 00:00:00 VM(web): hi")
+        #expect(fieldMessage([("MESSAGE", "hi"), ("PRIORITY", "5")], writer) == "<13>Jan  1 00:00:00 VM(web): hi")
+    }
+
+    @Test("a guest's emergency is at most critical at this host's daemon, and as it is elsewhere")
+    func ceiling() {
+        #expect(SyslogSettings(.unix("/dev/log"), format: .chromeos).ceiling == .critical)
+        #expect(SyslogSettings(.udp(.unix("x")), format: .rfc5424).ceiling == .emergency)
+        for format in SyslogFormat.allCases {
+            let writer = SyslogWriter(format, facility: SyslogWriter.userFacility, ceiling: .critical, zone: .utc)
+            for (priority, expected) in [("0", "<10>"), ("1", "<10>"), ("2", "<10>"), ("3", "<11>")] {
+                #expect(fieldMessage([("MESSAGE", "x"), ("PRIORITY", priority)], writer).hasPrefix(expected))
+            }
+        }
+    }
+
     @Test("every severity has its number in ChromeOS's facility")
     func priorities() {
         for severity in Severity.allCases {
@@ -82,7 +119,7 @@ private func scrubbed(_ bytes: [UInt8]) -> String {
 
     @Test("text in any script passes unchanged")
     func harmless() {
-        for text in ["", "plain ASCII \\ # text", "一二三 αβγ привет »", "\u{202e}\u{200b}\u{2028}"] {
+        for text in ["", "plain ASCII \\ # text", "一二三 αβγ привет »", "\u{200b}\u{2027}\u{202f}"] {
             #expect(scrubbed(Array(text.utf8)) == text)
         }
     }
@@ -97,6 +134,7 @@ private func scrubbed(_ bytes: [UInt8]) -> String {
         #expect(scrubbed([0xef, 0xbf, 0xbe, 0xef, 0xb7, 0xa1]) == "#177776#176741")
         #expect(scrubbed([0xef, 0xb7, 0xaa]) == "#176752")
         #expect(scrubbed([0xf0, 0x9f, 0xbf, 0xbf]) == "#377777")
+        #expect(scrubbed(Array("a\u{202e}\u{2028}\u{2067}b\u{61c}".utf8)) == "a#20056#20050#20147b#3034")
     }
 
     @Test("each maximal part of malformed UTF-8 becomes one replacement character")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HTTPClient
+import LogModel
 
 /// The settings of a syslog output.
 public struct SyslogSettings: Hashable, Sendable {
@@ -25,6 +26,12 @@ public struct SyslogSettings: Hashable, Sendable {
         self.format = format
     }
 
+    /// The most severe that a message can be. This host's daemon writes an emergency on every terminal, and a guest's is
+    /// none of the host.
+    var ceiling: Severity {
+        if case .unix = transport { .critical } else { .emergency }
+    }
+
     /// The destination for people.
     var summary: String {
         switch transport {
@@ -42,7 +49,7 @@ struct SyslogDestination: OutputDestination {
     private let link: any SyslogLink
 
     init(_ settings: SyslogSettings, writer: SyslogWriter? = nil) {
-        self.writer = writer ?? SyslogWriter(settings.format, facility: settings.facility)
+        self.writer = writer ?? SyslogWriter(settings.format, facility: settings.facility, ceiling: settings.ceiling)
         switch settings.transport {
         case .unix(let path): link = DatagramLink(.unix(path))
         case .udp(let peer): link = DatagramLink(.udp(peer))

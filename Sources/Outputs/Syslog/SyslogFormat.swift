@@ -6,7 +6,8 @@ import TextFormats
 
 /// The formats of syslog messages.
 public enum SyslogFormat: String, CaseIterable, Sendable {
-    /// `<PRI>Mmm dd HH:MM:SS VM(NAME): TEXT`, as ChromeOS's log forwarder sends to the host's daemon.
+    /// `<PRI>Mmm dd HH:MM:SS VM(NAME): TEXT`, as ChromeOS's log forwarder sends to the host's daemon. A program's text
+    /// is after its name there, `TAG[PID]: `, and the kernel's is alone.
     case chromeos
     /// `<PRI>Mmm dd HH:MM:SS HOST TAG[PID]: TEXT` (RFC 3164, section 4.1), with the VM as the host.
     case rfc3164
@@ -19,6 +20,8 @@ struct SyslogWriter: Sendable {
     let format: SyslogFormat
     /// 0 to 23; 1 is `user`.
     let facility: UInt8
+    /// The most severe that a message can be.
+    private let ceiling: Severity
     private let local: NIOLockedValueBox<LocalTimeWriter>
 
     /// The facility `user`.
@@ -26,9 +29,10 @@ struct SyslogWriter: Sendable {
     /// What identifies the parameters of structured data; 32473 is the number for examples (RFC 5612).
     private static let structureName = "guestlog@32473"
 
-    init(_ format: SyslogFormat, facility: UInt8, zone: LocalZone = .system) {
+    init(_ format: SyslogFormat, facility: UInt8, ceiling: Severity = .emergency, zone: LocalZone = .system) {
         self.format = format
         self.facility = facility
+        self.ceiling = ceiling
         local = NIOLockedValueBox(LocalTimeWriter(zone: zone))
     }
 
@@ -41,7 +45,7 @@ struct SyslogWriter: Sendable {
     }
 
     private func appendPriority(_ severity: Severity, to out: inout [UInt8]) {
-        out.append(contentsOf: "<\(facility * 8 + severity.rawValue)>".utf8)
+        out.append(contentsOf: "<\(facility * 8 + max(severity.rawValue, ceiling.rawValue))>".utf8)
     }
 
     /// Appends the local time, with a blank before a day of one digit.
@@ -61,6 +65,12 @@ struct SyslogWriter: Sendable {
         out.append(contentsOf: " VM(".utf8)
         Array(record.origin.vm.name.utf8).withUnsafeBytes { SyslogText.append($0, to: &out) }
         out.append(contentsOf: "): ".utf8)
+        if let fields = record.fields, fields.message != nil, let program = fields.identifier,
+            fields.values(of: Array("_TRANSPORT".utf8)).first?.elementsEqual("kernel".utf8) != true
+        {
+            program.withUnsafeBytes { SyslogText.append($0, to: &out) }
+            out.append(contentsOf: ": ".utf8)
+        }
         SyslogText.append(record.text, to: &out)
     }
 

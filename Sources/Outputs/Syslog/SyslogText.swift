@@ -6,7 +6,8 @@ import LogModel
 enum SyslogText {
     /// Appends `text` as valid UTF-8. A control character and a noncharacter becomes `#` and its code in octal, at least
     /// three digits; each maximal part of malformed UTF-8 becomes U+FFFD. These are the rules of ChromeOS's log forwarder
-    /// for the text of virtual machines, and for control characters those of rsyslog.
+    /// for the text of virtual machines, and for control characters those of rsyslog. Characters that reorder or break a
+    /// line are treated as control characters, which the forwarder leaves as they are.
     static func append(_ text: UnsafeRawBufferPointer, to out: inout [UInt8]) {
         var offset = 0
         while offset < text.count {
@@ -55,7 +56,12 @@ enum SyslogText {
     }
 
     private static func isHidden(_ code: UInt32) -> Bool {
-        code < 0x20 || (0x7f...0x9f).contains(code) || (0xfdd0...0xfdef).contains(code) || code & 0xfffe == 0xfffe
+        switch code {
+        case 0..<0x20, 0x7f...0x9f, 0xfdd0...0xfdef: true
+        // The bidirectional controls, and the line and paragraph separators.
+        case 0x61c, 0x200e...0x200f, 0x2028...0x202e, 0x2066...0x2069: true
+        default: code & 0xfffe == 0xfffe
+        }
     }
 
     private static func appendCode(_ code: UInt32, to out: inout [UInt8]) {
