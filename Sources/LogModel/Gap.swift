@@ -27,13 +27,21 @@ public enum GapReason: UInt8, Sendable, CaseIterable, CustomStringConvertible {
     /// The guest's kernel had overwritten them before its agent read them.
     case kernelOverwrote = 17
 
-    /// The loss of `bytes`, of an unknown number with nil, as a message.
-    public func message(losing bytes: UInt64?) -> String { "\(Self.amount(bytes)) lost: \(self)" }
-
-    /// A number of lost bytes as text; nil: it is unknown.
-    public static func amount(_ bytes: UInt64?) -> String {
-        bytes.map { "\($0) bytes" } ?? "an unknown number of bytes"
+    /// The loss of `bytes`, of an unknown number with nil, or of `lines`, as a message.
+    public func message(losing bytes: UInt64?, lines: UInt64 = 0) -> String {
+        "\(Self.amount(bytes, lines: lines)) lost: \(self)"
     }
+
+    /// A number of lost bytes as text; nil: it is unknown, and that of the lines may be known.
+    public static func amount(_ bytes: UInt64?, lines: UInt64 = 0) -> String {
+        if let bytes {
+            return "\(bytes) bytes"
+        }
+        return lines == 0 ? "an unknown number of bytes" : lines == 1 ? "1 line" : "\(lines) lines"
+    }
+
+    /// Whether the sender counts what was lost, when it tells of it: the time of the loss is not known.
+    public var isReportedLater: Bool { self == .agentOverflow || self == .kernelOverwrote }
 
     /// The reason, as in "4096 bytes lost: …".
     public var description: String {

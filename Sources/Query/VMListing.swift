@@ -59,6 +59,7 @@ public struct VMListing: Sendable {
                 ("text_bytes", .integer(Int64(clamping: report.textBytes))),
                 ("stored_bytes", .integer(Int64(report.storedBytes))),
                 ("lost_bytes", .integer(Int64(clamping: report.lostBytes))),
+                ("lost_lines", .integer(Int64(clamping: report.lostLines))),
                 ("boots", .integer(Int64(report.boots))),
             ]
         }

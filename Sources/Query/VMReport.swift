@@ -16,6 +16,8 @@ public struct VMReport: Hashable, Sendable {
     public var boots = 0
     /// Lost bytes according to the stored gap markers, without what retention removed.
     public var lostBytes: UInt64 = 0
+    /// Lost lines whose bytes are not known, because the guest's agent counts records.
+    public var lostLines: UInt64 = 0
     /// Number of positions where bytes are missing.
     public var gaps = 0
     /// Damage or read errors that were found; nil without any. `verify` checks everything.
@@ -60,6 +62,7 @@ public struct VMReport: Hashable, Sendable {
         for record in records where record.flags.contains(.gap) {
             if let gap = RecordDetail(decoding: record.detail).gap {
                 lostBytes = lostBytes.addingClamped(gap.bytes ?? 0)
+                lostLines = lostLines.addingClamped(gap.bytes == nil ? gap.lines : 0)
                 gaps += gap.isClosed ? 1 : 0
             }
         }

@@ -44,7 +44,17 @@ enum VMRow {
         func time(_ name: String) -> String { times.cell(vm[name]?.text) }
         return [Terminal.safe(identity(vm).nameWithNamespace)] + (hasTitles ? [text("title")] : []) + [
             text("state"), vm["boots"]?.integer.map { String($0) } ?? "-", time("first"), time("last"),
-            size("text_bytes"), size("stored_bytes"), size("lost_bytes"), text("problem"),
+            size("text_bytes"), size("stored_bytes"), lost(vm), text("problem"),
         ]
+    }
+
+    /// What was lost: bytes, and lines where only those were counted.
+    private static func lost(_ vm: JSON) -> String {
+        let bytes = vm["lost_bytes"]?.integer
+        guard let lines = vm["lost_lines"]?.integer, lines > 0 else {
+            return bytes.map(Output.size) ?? "-"
+        }
+        let words = lines == 1 ? "1 line" : "\(lines) lines"
+        return bytes.flatMap { $0 > 0 ? "\(Output.size($0)), \(words)" : nil } ?? words
     }
 }

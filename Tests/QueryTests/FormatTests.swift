@@ -158,6 +158,19 @@ struct FormatTests {
         #expect(text.contains("MESSAGE\n\u{13}\0\0\0\0\0\0\0<3>disk \u{1b}[1mfailed\u{2}\n\n"))
     }
 
+    @Test("a loss that the guest's agent reports is counted in lines, and was before its report")
+    func reportedLoss() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        try sample.append("words\n")
+        let gap = GapDetail(reason: .agentOverflow, bytes: nil, lines: 4636, since: sample.now, isClosed: true)
+        try sample.mark(RecordDetail(gap: gap), after: 1_000_000)
+        let text = try answer(sample, .text)
+        let reason = "the guest's agent could not deliver them in time"
+        #expect(text == "words\n-- 4,636 lines lost before 17:00:06: \(reason) --\n")
+        #expect(try answer(sample, .cri).hasSuffix(" stderr F 4636 lines lost: \(reason)\n"))
+    }
+
     @Test("events between lines are on lines of their own")
     func events() throws {
         let sample = try SampleStore()

@@ -160,6 +160,19 @@ struct SmallerQuestionsTests {
         #expect(report.streams.map(\.text) == ["console0", "kernel"])
     }
 
+    @Test("what is lost is counted in lines where the bytes are not known")
+    func lostLines() throws {
+        let sample = try SampleStore()
+        try sample.add("a")
+        for (bytes, lines) in [(nil, 4636), (100, 7), (nil, 1)] as [(UInt64?, UInt64)] {
+            try sample.append("words\n")
+            let gap = GapDetail(reason: .agentOverflow, bytes: bytes, lines: lines, since: sample.now, isClosed: true)
+            try sample.mark(RecordDetail(gap: gap))
+        }
+        let report = VMReport(of: try #require(sample.store.vms().first), in: sample.store)
+        #expect(report.lostBytes == 100 && report.lostLines == 4637)
+    }
+
     @Test("losses that a peer claims to be immense are counted without a trap")
     func immenseLosses() throws {
         let sample = try SampleStore()

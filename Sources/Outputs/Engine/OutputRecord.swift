@@ -51,8 +51,8 @@ struct OutputRecord {
         /// The event as a message.
         var message: String {
             switch self {
-            case .gap, .missing:
-                loss.map { $0.reason.message(losing: $0.bytes) } ?? ""
+            case .gap(let gap): gap.reason.message(losing: gap.bytes, lines: gap.lines)
+            case .missing(let bytes, let reason): reason.message(losing: bytes)
             case .boot(let event): event.isBeginning ? "boot (\(event.name))" : "end of boot (\(event.name))"
             }
         }

@@ -24,7 +24,7 @@ struct CRIFormat: EntryWriter {
     mutating func append(_ event: StreamEvent, boot: Int?, _ label: StreamLabel, to out: inout [UInt8]) {
         let text: String
         switch event.kind {
-        case .gap(let gap): text = gap.reason.message(losing: gap.bytes)
+        case .gap(let gap): text = gap.reason.message(losing: gap.bytes, lines: gap.lines)
         case .missing(let bytes, let reason): text = reason.message(losing: bytes)
         case .boot, .origin: return
         }

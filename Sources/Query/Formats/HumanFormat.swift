@@ -269,14 +269,15 @@ struct HumanFormat: EntryWriter {
     private mutating func text(of event: StreamEvent, boot: Int?) -> String {
         switch event.kind {
         case .gap(let gap):
-            let span = timeOfDay(gap.since) + "–" + timeOfDay(event.time)
+            let isLater = gap.reason.isReportedLater
+            let span = (isLater ? "before " : timeOfDay(gap.since) + "–") + timeOfDay(event.time)
+            let lines = gap.lines == 1 ? "1 line" : "\(Self.grouped(gap.lines)) lines"
             guard let bytes = gap.bytes else {
-                return "\(GapReason.amount(nil)) lost \(span): \(gap.reason)"
+                return "\(gap.lines == 0 ? GapReason.amount(nil) : lines) lost \(span): \(gap.reason)"
             }
             if bytes == 0, !gap.isClosed {
                 return "what follows \(timeOfDay(gap.since)) is being lost: \(gap.reason)"
             }
-            let lines = gap.lines == 1 ? "1 line" : "\(Self.grouped(gap.lines)) lines"
             return "\(Self.count(bytes)) (\(lines)) lost \(span): \(gap.reason)"
         case .missing(let bytes, .retention):
             return "\(Self.count(bytes)) \(GapReason.retention)"
