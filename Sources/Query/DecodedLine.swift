@@ -96,6 +96,21 @@ public struct DecodedLine {
         return (identifier + Array(": ".utf8) + message).withUnsafeBytes(body)
     }
 
+    /// Whether formats for people show the name of a program first: a word, before a text that begins no marker.
+    var beginsWithProgram: Bool {
+        guard let message = record?.message, let identifier = record?.identifier else {
+            return false
+        }
+        let first = message.first ?? UInt8(ascii: "-")
+        return identifier.allSatisfy { Self.isLetterOrDigit($0) || "_.@/+-[]".utf8.contains($0) }
+            && (0x21..<0x7f).contains(first) && first != UInt8(ascii: "-")
+    }
+
+    private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte & 0xdf)
+    }
+
     private static func fields(of record: StructuredRecord) -> [UInt8] {
         var text: [UInt8] = []
         for field in record.fields {

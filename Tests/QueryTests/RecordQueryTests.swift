@@ -160,6 +160,16 @@ struct RecordQueryTests {
         #expect(json.hasSuffix(#""fields":"# + fields + "}\n"))
     }
 
+    @Test("a program is in the place of the stream in short, and alone in export")
+    func program() throws {
+        let short = try answer(.short, fields: ["SEQ=4"])
+        #expect(short.hasSuffix(" web even: said \"4\" of ten\n") && !short.contains("journal"))
+        let export = try answer(.export, fields: ["SEQ=4"])
+        #expect(
+            export.split(separator: "\n").filter { $0.hasPrefix("SYSLOG_IDENTIFIER") } == ["SYSLOG_IDENTIFIER=even"]
+        )
+    }
+
     @Test("a record's text can neither end a line nor forge a marker, nor reach a terminal")
     func hostile() throws {
         let hostile = StructuredRecord([

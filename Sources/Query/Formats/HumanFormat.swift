@@ -104,7 +104,7 @@ struct HumanFormat: EntryWriter {
                 endFrames(to: &out)
                 appendMarker("...", line.time, label, to: &out)
             }
-            appendHead(line.time, label, to: &out)
+            appendHead(line.time, label, hasProgram: decoded.beginsWithProgram, to: &out)
             markerGuard.beginLine()
         }
         if isEscaped {
@@ -249,10 +249,15 @@ struct HumanFormat: EntryWriter {
         }
     }
 
-    private mutating func appendHead(_ time: Timestamp, _ label: StreamLabel, to out: inout [UInt8]) {
+    private mutating func appendHead(
+        _ time: Timestamp,
+        _ label: StreamLabel,
+        hasProgram: Bool = false,
+        to out: inout [UInt8]
+    ) {
         if isShort {
             clock.appendShort(time, to: &out)
-            out.append(contentsOf: label.short)
+            out.append(contentsOf: hasProgram ? label.shortHost : label.short)
             return
         }
         if timestamps {

@@ -15,7 +15,8 @@ struct JournalExportFormat: EntryWriter {
         if let severity = decoded.severity {
             Self.append("PRIORITY", String(severity.rawValue), to: &out)
         }
-        out.append(contentsOf: label.export)
+        let hasProgram = decoded.record?.values(of: Array("SYSLOG_IDENTIFIER".utf8)).isEmpty == false
+        out.append(contentsOf: hasProgram ? label.exportOfProgram : label.export)
         Self.append("GUESTLOG_OFFSET", line.start.description, to: &out)
         if !line.isWhole {
             Self.append("GUESTLOG_PARTIAL", "1", to: &out)
@@ -49,15 +50,23 @@ struct JournalExportFormat: EntryWriter {
     /// Fields that each entry has already.
     private static let written = ["MESSAGE", "PRIORITY"].map { Array($0.utf8) }
 
-    /// The fields that identify the stream.
-    static func streamFields(vm: String, folder: String, uuid: String?, stream: StreamName) -> [UInt8] {
+    /// The fields that identify the stream; it has the place of a program that does not name itself.
+    static func streamFields(
+        vm: String,
+        folder: String,
+        uuid: String?,
+        stream: StreamName,
+        hasProgram: Bool
+    ) -> [UInt8] {
         var out: [UInt8] = []
         // The journal groups the entries of one boot by this field; guests do not reveal their boot id, so it
         // identifies the VM.
         append("_BOOT_ID", identifier(folder + "/boot"), to: &out)
         append("_MACHINE_ID", uuid.map { $0.filter { $0 != "-" } } ?? identifier(folder), to: &out)
         append("_HOSTNAME", vm, to: &out)
-        append("SYSLOG_IDENTIFIER", stream.text, to: &out)
+        if !hasProgram {
+            append("SYSLOG_IDENTIFIER", stream.text, to: &out)
+        }
         append("GUESTLOG_VM", folder, to: &out)
         append("GUESTLOG_STREAM", stream.text, to: &out)
         return out

@@ -13,12 +13,16 @@ struct StreamLabel {
     let prefix: [UInt8]
     /// ` vm stream: `, after the time in `short`.
     let short: [UInt8]
+    /// ` vm `, in its place where the name of a program follows.
+    let shortHost: [UInt8]
     /// `"vm":"…","stream":"…"`.
     let json: [UInt8]
     /// `vm=… stream=…`.
     let logfmt: [UInt8]
     /// The fields common to all of the stream's journal entries.
     let export: [UInt8]
+    /// The same for entries that name a program, `SYSLOG_IDENTIFIER`.
+    let exportOfProgram: [UInt8]
 
     init(vm: String, folder: String, uuid: String?, stream: StreamName) {
         self.vm = vm
@@ -28,14 +32,25 @@ struct StreamLabel {
         // Names may come from untrusted sources, and must be escaped for terminals.
         let name = MarkerGuard.guarded(name: TerminalEscaper.escape(vm.utf8, style: .field))
         prefix = Array("[".utf8) + name + Array("/\(stream.text)] ".utf8)
-        short = Array(" ".utf8) + name + Array(" \(stream.text): ".utf8)
+        shortHost = Array(" ".utf8) + name + Array(" ".utf8)
+        short = shortHost + Array("\(stream.text): ".utf8)
         var json = Array(#""vm":"#.utf8)
         JSON.append(vm, to: &json)
         self.json = json + Array(#","stream":"\#(stream.text)""#.utf8)
         var logfmt = Array("vm=".utf8)
         vm.withUTF8Bytes { _ = LogfmtText.append($0, to: &logfmt) }
         self.logfmt = logfmt + Array(" stream=\(stream.text)".utf8)
-        export = JournalExportFormat.streamFields(vm: vm, folder: folder, uuid: uuid, stream: stream)
+        func fields(hasProgram: Bool) -> [UInt8] {
+            JournalExportFormat.streamFields(
+                vm: vm,
+                folder: folder,
+                uuid: uuid,
+                stream: stream,
+                hasProgram: hasProgram
+            )
+        }
+        export = fields(hasProgram: false)
+        exportOfProgram = fields(hasProgram: true)
     }
 }
 
