@@ -23,6 +23,7 @@ final class Agent {
     private var isStopping = false
     /// Whether the loss of the connection was logged.
     private var isLossLogged = false
+    private var isSaveProblemLogged = false
 
     /// The time that a stop takes at most, in microseconds: an init system that ends a VM gives no more.
     private static let stopLimit: Int64 = 300_000
@@ -211,6 +212,11 @@ final class Agent {
     private func savePositions() {
         kernelPosition?.save()
         journalPosition?.save()
+        let problem = kernelPosition?.problem ?? journalPosition?.problem
+        if let problem, !isSaveProblemLogged {
+            log(.warning, StateFolder.warning(problem))
+        }
+        isSaveProblemLogged = problem != nil
     }
 
     // MARK: - The end

@@ -57,6 +57,9 @@ enum AgentProgram {
             )
         )
         let inherited = inheritedSocket()
+        let hasPositions = options.readsKernel || mode == .journal && inherited == nil
+        let stateFolder = try hasPositions ? openState(options.stateFolder, diagnostics) : nil
+        defer { withExtendedLifetime(stateFolder) {} }
         if mode == .journal, inherited == nil {
             agent.followJournal(PositionFile("journal-position", in: options.stateFolder, boot: boot))
         }
@@ -82,6 +85,19 @@ enum AgentProgram {
         try stop.begin(on: loop)
         loop.run()
         agent.finish()
+    }
+
+    /// The locked folder; nil, with a warning, when it cannot be written. Throws when another agent uses it.
+    private static func openState(_ path: String, _ diagnostics: Diagnostics) throws(SystemError) -> StateFolder? {
+        do throws(SystemError) {
+            return try StateFolder(at: path)
+        } catch {
+            guard error.code != EWOULDBLOCK else {
+                throw error
+            }
+            diagnostics.log(.warning, StateFolder.warning(error))
+            return nil
+        }
     }
 
     /// Whether journalctl is installed, and this user may read a journal.

@@ -18,6 +18,8 @@ struct PositionFile<Mark: LosslessStringConvertible & Equatable> {
     /// The mark of the last record that is stored.
     private(set) var stored: Mark?
     private var written: Mark?
+    /// Why the position could not be written the last time; nil: it could.
+    private(set) var problem: SystemError?
 
     /// Reads the position in the file `name` of `folder`, unless it is of another boot than `boot`.
     init(_ name: String, in folder: String, boot: String) {
@@ -72,9 +74,12 @@ struct PositionFile<Mark: LosslessStringConvertible & Equatable> {
             return
         }
         let files = LinuxFileSystem()
-        try? files.makeDirectories(folder)
-        if (try? files.replace(name, in: folder, with: Array("\(boot) \(stored)\n".utf8))) != nil {
-            written = stored
+        do throws(SystemError) {
+            try files.makeDirectories(folder)
+            try files.replace(name, in: folder, with: Array("\(boot) \(stored)\n".utf8))
+            (written, problem) = (stored, nil)
+        } catch {
+            problem = error
         }
     }
 }

@@ -51,6 +51,32 @@ import Testing
         #expect(position.stored == 12)
     }
 
+    @Test("a position that cannot be written is a problem until it can")
+    func positionProblem() throws {
+        let folder = TemporaryFolder()
+        _ = try StoredFile(folder.path + "/file", .create, on: LinuxFileSystem())
+        var position = PositionFile<UInt64>("k", in: folder.path + "/file/state", boot: "b")
+        position.note(10, at: 1, first: 1)
+        position.advance(to: 2)
+        position.save()
+        #expect(position.problem != nil)
+        #expect(unlink(folder.path + "/file") == 0)
+        position.save()
+        #expect(position.problem == nil)
+    }
+
+    @Test("a second agent does not get the folder of the first, until that has ended")
+    func lockedState() throws {
+        let folder = TemporaryFolder()
+        let path = folder.path + "/state"
+        var first: StateFolder? = try StateFolder(at: path)
+        let error = #expect(throws: SystemError.self) { _ = try StateFolder(at: path) }
+        #expect(error?.code == EWOULDBLOCK && "\(String(describing: error))".contains("another guestlog-agent"))
+        withExtendedLifetime(first) {}
+        first = nil
+        #expect(throws: Never.self) { _ = try StateFolder(at: path) }
+    }
+
     @Test("while the host is away the marks in memory are those of the spooled records, and one of the dropped ones")
     func boundedMarks() {
         var spool = Spool(limit: 10_000)
