@@ -90,6 +90,14 @@ public final class Diagnostics: Sendable {
         }
     }
 
+    /// Logs that a state has changed: always, because the last of such messages tells how it is now. The caller limits
+    /// their number. Never blocks.
+    public func logChange(_ level: DiagnosticLevel, _ message: @autoclosure () -> String) {
+        if level.rawValue <= threshold.load(ordering: .relaxed) {
+            sink(level, Self.escaped(message()))
+        }
+    }
+
     /// `message` with its control characters as `\u{…}`.
     private static func escaped(_ message: String) -> String {
         func isControl(_ scalar: Unicode.Scalar) -> Bool {

@@ -10,6 +10,7 @@ final class Agent {
     private let loop: EventLoop
     private let clock: any HostClock
     private let log: (DiagnosticLevel, String) -> Void
+    private let logChange: (DiagnosticLevel, String) -> Void
     private let uplink: Uplink
     private var session: any AgentChannel
     private var kernelPosition: PositionFile<UInt64>?
@@ -21,25 +22,36 @@ final class Agent {
     private var timer: (token: EventLoop.TimerToken, time: Int64)?
     private var isSaveScheduled = false
     private var isStopping = false
-    /// Whether the loss of the connection was logged.
+    /// Why there is no connection; nil when there is one, or none has failed yet.
+    private var loss: String? {
+        didSet { logConnection() }
+    }
+    /// Whether the log says that there is no connection.
     private var isLossLogged = false
+    private var isConnectionLogPaused = false
     private var isSaveProblemLogged = false
+
+    /// The shortest time between two messages about the connection, in microseconds.
+    private static let connectionLogInterval: Int64 = 1_000_000
 
     /// The time that a stop takes at most, in microseconds: an init system that ends a VM gives no more.
     private static let stopLimit: Int64 = 300_000
     /// The interval at which the sources' positions are saved, in microseconds.
     private static let saveInterval: Int64 = 1_000_000
 
+    /// `logChange`: takes messages of changes, of which each is logged, however often.
     init(
         _ options: AgentOptions,
         boot: String,
         on loop: EventLoop,
         clock: any HostClock = SystemClock(),
+        logChange: @escaping (DiagnosticLevel, String) -> Void,
         log: @escaping (DiagnosticLevel, String) -> Void
     ) {
         self.loop = loop
         self.clock = clock
         self.log = log
+        self.logChange = logChange
         uplink = Uplink(to: options.target, on: loop)
         session = Self.channel(options, boot: boot)
         uplink.onEvent = { [unowned self] in handle($0) }
@@ -164,10 +176,7 @@ final class Agent {
             receive(bytes)
         case .ended(let reason):
             session.disconnected()
-            if !isLossLogged {
-                isLossLogged = true
-                log(.notice, "not connected: \(reason); records wait in memory")
-            }
+            loss = reason
         }
     }
 
@@ -192,9 +201,21 @@ final class Agent {
 
     private func noteConnection() {
         uplink.noteSuccess()
-        if isLossLogged {
-            isLossLogged = false
-            log(.notice, "connected")
+        loss = nil
+    }
+
+    /// Logs whether there is a connection, when that has changed. A host that accepts connections and closes them does not
+    /// flood the log: of the changes in an interval only what they lead to is logged.
+    private func logConnection() {
+        guard !isConnectionLogPaused, (loss != nil) != isLossLogged else {
+            return
+        }
+        isLossLogged = loss != nil
+        logChange(.notice, loss.map { "not connected: \($0); records wait in memory" } ?? "connected")
+        isConnectionLogPaused = true
+        loop.schedule(afterMicroseconds: Self.connectionLogInterval) { [weak self] in
+            self?.isConnectionLogPaused = false
+            self?.logConnection()
         }
     }
 

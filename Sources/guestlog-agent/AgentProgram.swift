@@ -47,7 +47,11 @@ enum AgentProgram {
         })
         let loop = try EventLoop()
         let boot = ProcFile.bootID
-        let agent = Agent(options, boot: boot, on: loop) { diagnostics.log($0, $1) }
+        let agent = Agent(options, boot: boot, on: loop) {
+            diagnostics.logChange($0, $1)
+        } log: {
+            diagnostics.log($0, $1)
+        }
         let mode = AgentMode(
             requested: options.syslogSocket,
             AgentMode.DetectedServices(

@@ -20,6 +20,17 @@ import Testing
         #expect(messageLog.withLock { $0 } == ["the disk is full"])
     }
 
+    @Test("changes of a state are all written: the last of them is how it is")
+    func changes() {
+        let messageLog = Mutex<[String]>([])
+        let diagnostics = Diagnostics { _, message in messageLog.withLock { $0.append(message) } }
+        for message in ["not connected", "connected", "not connected", "connected"] {
+            diagnostics.logChange(.notice, message)
+        }
+        diagnostics.logChange(.debug, "not logged")
+        #expect(messageLog.withLock { $0 } == ["not connected", "connected", "not connected", "connected"])
+    }
+
     @Test("a name with a line feed does not begin a message of its own")
     func escapes() {
         let messageLog = Mutex<[String]>([])
