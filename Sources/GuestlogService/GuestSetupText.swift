@@ -22,7 +22,13 @@ public struct GuestSetupText: Sendable {
     /// Options of QEMU's command line.
     public var qemu: String {
         let options = credentials.map { "-smbios type=11,value=\($0)" }.joined(separator: " \\\n  ")
-        return "# \(safeName), QEMU: a vsock device, whose CID no other VM on this host has, and\n  \(options)\n"
+        return """
+            # \(safeName), QEMU, with N from 3 on, a number that no other VM on this host has; guestlog.yaml, in the section
+            # collector, has 'guests: [{ cid: N, name: \(safeName) }]', without which the log is that of vsock/cid-N
+              -device vhost-vsock-pci,guest-cid=N \\
+              \(options)
+
+            """
     }
 
     /// Elements of a domain's XML.

@@ -124,5 +124,7 @@ import Testing
             #expect(words.contains("web"))
         }
         #expect(text.qemu.contains("-smbios type=11,value=io.systemd"))
+        #expect(text.qemu.contains("  -device vhost-vsock-pci,guest-cid=N \\\n  -smbios"))
+        #expect(text.qemu.contains("cid: N, name: web"))
     }
 }
