@@ -98,6 +98,19 @@ private func deliver(
         #expect(result.waits.allSatisfy { (2_000_000...2_500_000).contains($0) })
     }
 
+    @Test(
+        "a destination that asks for no pause, or a short one, is tried after the delays of others",
+        arguments: [0, 1]
+    )
+    func retryAfterNothing(milliseconds: Int) {
+        var delivery = Delivery()
+        let result = deliver(1, by: &delivery, random: 1, limit: 12) { _ in
+            .unavailable("503", retryAfter: .milliseconds(milliseconds))
+        }
+        #expect(result.waits.prefix(3) == [250_000, 500_000, 1_000_000])
+        #expect(result.waits.max() == 30_000_000)
+    }
+
     @Test("the delays grow up to 30 s, and begin anew when something was taken")
     func backoff() {
         var delivery = Delivery()

@@ -138,7 +138,7 @@ private func text(_ count: Int) -> String { (0..<count).map { "line \($0)\n" }.j
         arguments: [
             ("2", Duration.seconds(2)), ("0", .zero), ("Sun, 06 Nov 1994 08:49:37 GMT", .seconds(37)), ("-1", nil),
             ("soon", nil),
-            ("Sun, 06 Nov 1994 08:48:00 GMT", .zero), ("", nil),
+            ("Sun, 06 Nov 1994 08:48:00 GMT", nil), ("", nil),
         ] as [(String, Duration?)]
     )
     func retryAfter(value: String, delay: Duration?) {

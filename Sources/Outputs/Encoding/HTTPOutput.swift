@@ -117,7 +117,7 @@ struct HTTPOutput: Sendable {
 enum RetryAfter {
     private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
-    /// The delay that `value` asks for, seconds or a date; nil when it is malformed.
+    /// The delay that `value` asks for, seconds or a date; nil when it is malformed, or a date that has passed.
     static func delay(_ value: String, now: Timestamp) -> Duration? {
         if let seconds = Int64(value), seconds >= 0 {
             return .seconds(min(seconds, 86_400))
@@ -137,6 +137,7 @@ enum RetryAfter {
         guard civil.isValid else {
             return nil
         }
-        return .microseconds(max(0, Timestamp(utc: civil).microseconds - now.microseconds))
+        let delay = Timestamp(utc: civil).microseconds - now.microseconds
+        return delay > 0 ? .microseconds(delay) : nil
     }
 }

@@ -180,13 +180,12 @@ struct Delivery: Sendable {
         problem = reason
         counters.retries += 1
         let spread = min(max(random, 0), 1)
-        if let retryAfter {
-            // Not before the time that the destination names, and at most a quarter later.
-            let asked = min(retryAfter.wholeMicroseconds, Self.longestAsked)
-            return .wait(microseconds: asked + Int64(Double(asked) * spread / 4))
-        }
         let delay = backoff.next()
-        return .wait(microseconds: delay / 2 + Int64(Double(delay) * spread / 2))
+        let own = delay / 2 + Int64(Double(delay) * spread / 2)
+        // Not before the time that the destination names, and at most a quarter later; but one that asks for no pause is
+        // given one in any case.
+        let asked = min(retryAfter?.wholeMicroseconds ?? 0, Self.longestAsked)
+        return .wait(microseconds: max(own, asked + Int64(Double(asked) * spread / 4)))
     }
 
     /// A destination may ask for any time; after an hour it is tried in any case.
