@@ -94,6 +94,9 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         #expect(record["id"]?.text == "web/console0/21")
         #expect(record["reason"]?.text?.contains("error_400: line 3") == true)
         #expect(record["record"]?.text?.contains("line 3") == true)
+        service.stop()
+        let restarted = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { await restarted.statuses()[0].setAsideFile == file })
     }
 
     @Test("a request that is repeated after a rollover stores its documents twice, with the same ids")

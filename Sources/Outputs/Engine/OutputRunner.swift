@@ -35,11 +35,9 @@ final class OutputRunner: Sendable {
         var lastSaved: Int64 = 0
         /// Whether a stream may end with a line that is not finished.
         var mayHaveUnfinished = true
-        var failures = 0
+        var problem = ReportedProblem()
     }
 
-    /// As many failures in a row are reported as a problem.
-    private static let reportedFailures = 3
     /// The pause after the store could not be read, in microseconds.
     private static let storePause: Int64 = 5_000_000
 
@@ -74,9 +72,9 @@ final class OutputRunner: Sendable {
             } catch is ReadTurn.Cancelled {
                 continue
             } catch {
-                update { $0.activity = .failed }
-                raise("the store cannot be read: \(error)")
-                session.failures = Self.reportedFailures
+                let words = "the store cannot be read: \(error)"
+                update { ($0.activity, $0.problem) = (.failed, words) }
+                raise(session.problem.report(words, now: clock.monotonicMicroseconds()))
                 _ = await wakeUps.wait(microseconds: Self.storePause)
             }
         }
@@ -163,7 +161,7 @@ final class OutputRunner: Sendable {
                 }
                 let delivered = session.delivery.counters.delivered
                 action = session.delivery.handle(result, random: Double.random(in: 0..<1))
-                note(&session, hasDelivered: session.delivery.counters.delivered > delivered)
+                note(&session, action, hasDelivered: session.delivery.counters.delivered > delivered)
             case .wait(let microseconds):
                 update { $0.activity = .waiting }
                 _ = await wakeUps.wait(microseconds: microseconds)
@@ -179,26 +177,22 @@ final class OutputRunner: Sendable {
         }
     }
 
-    /// Publishes what the last answer has changed.
-    private func note(_ session: inout Session, hasDelivered: Bool) {
+    /// Publishes what the last answer has changed; `action` is what happens next.
+    private func note(_ session: inout Session, _ action: Delivery.Action, hasDelivered: Bool) {
         let delivery = session.delivery
         let now = clock.now
+        let pause = if case .wait(let pause) = action { pause } else { Int64(0) }
+        let problem = delivery.problem.map { ReportedProblem.words($0, pause: pause, now: now) }
         update {
             $0.update(from: delivery)
+            $0.problem = problem
             $0.lastDelivery = hasDelivered ? now : $0.lastDelivery
         }
-        guard let problem = delivery.problem else {
-            if session.failures >= Self.reportedFailures {
-                let destination = settings.destination.summary
-                diagnostics.log(.notice, "output \(settings.name): \(destination) accepts records again")
-                report(nil)
-            }
-            session.failures = 0
-            return
-        }
-        session.failures += 1
-        if session.failures == Self.reportedFailures {
-            raise(problem)
+        if let problem {
+            raise(session.problem.fail(problem, pause: pause, now: clock.monotonicMicroseconds()))
+        } else if session.problem.end() {
+            diagnostics.log(.notice, "output \(settings.name): \(settings.destination.summary) accepts records again")
+            report(nil)
         }
     }
 
@@ -226,16 +220,21 @@ final class OutputRunner: Sendable {
         }
     }
 
-    private func raise(_ problem: String) {
-        update { $0.problem = problem }
-        diagnostics.log(.warning, "output \(settings.name): \(problem)")
-        report(problem)
+    private func raise(_ problem: ReportedProblem.Report?) {
+        guard let problem else {
+            return
+        }
+        if problem.isLogged {
+            diagnostics.log(.warning, "output \(settings.name): \(problem.words)")
+        }
+        report(problem.words)
     }
 
     // MARK: - Positions
 
     private func begin() async throws -> [StreamID: StreamProgress] {
         let contents = try await onThread { [files] in try files.open() }
+        update { [files] in $0.setAsideFile = files.setAside.isThere ? files.setAside.path : $0.setAsideFile }
         switch contents {
         case .progress(let progress):
             return progress

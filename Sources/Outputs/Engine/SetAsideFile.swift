@@ -18,6 +18,9 @@ struct SetAsideFile {
 
     var path: String { folder + "/\(name).set-aside" }
 
+    /// Whether records were set aside, by this or an earlier process.
+    var isThere: Bool { fileSystem.status(path) != nil }
+
     /// Appends `lines`, as `line(…)` makes them.
     func append(_ lines: [UInt8]) throws(SystemError) {
         if let size = fileSystem.status(path)?.size, size + lines.count > Self.limit {
