@@ -10,6 +10,7 @@
 //       Connector           opens connections: TCP or a Unix socket, a proxy, TLS
 //       TLSClientSettings   the CAs that are trusted, and the client's own certificate
 //       ByteConnection      a connection without HTTP, for other protocols
+//       ConnectionFailure   errors in words
 //
 // Invariants:
 // 1. A response is read as fast as its reader takes it: the memory for it is limited.

@@ -3,7 +3,6 @@
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
-import NIOSSL
 
 /// One connection to a server, with one request at a time.
 ///
@@ -32,6 +31,7 @@ final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
     /// Adds the handlers of HTTP to `channel`, on its event loop.
     func install(in channel: any Channel) throws {
         installed.withLockedValue { $0 = channel }
+        try channel.pipeline.syncOperations.addHandler(ForeignProtocolDetector(endpoint))
         try channel.pipeline.syncOperations.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
         try channel.pipeline.syncOperations.addHandler(self)
     }
@@ -111,7 +111,8 @@ final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
             return promise.futureResult
         }
         let timer = channel.eventLoop.scheduleTask(in: TimeAmount(limit)) {
-            self.fail(HTTPClientError(.timeout, "\(self.endpoint) did not answer within \(limit.components.seconds) s"))
+            let words = "\(self.endpoint) did not answer within \(limit.components.seconds) s"
+            self.fail(HTTPClientError(.timeout, words + ConnectionFailure.hint(onTimeoutOf: channel)))
             channel.close(promise: nil)
         }
         return promise.futureResult.always { _ in timer.cancel() }
@@ -168,16 +169,7 @@ final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        switch error {
-        case NIOSSLError.uncleanShutdown, HTTPParserError.invalidEOFState:
-            fail(Self.closed(endpoint))
-        case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
-            fail(HTTPClientError(.tls, "\(endpoint): TLS: \(error)"))
-        case is HTTPParserError:
-            fail(HTTPClientError(.protocolViolation, "\(endpoint) does not answer in HTTP/1.1: \(error)"))
-        default:
-            fail(HTTPClientError(.closed, "\(endpoint): \(error)"))
-        }
+        fail(ConnectionFailure.error(error, of: endpoint, on: context.channel))
         context.close(promise: nil)
     }
 }

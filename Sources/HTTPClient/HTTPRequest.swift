@@ -34,10 +34,19 @@ public struct HTTPResponse: Sendable {
     /// The default maximum of a body, in bytes.
     public static let defaultMaximum = 4 << 20
 
-    /// The beginning of the body as a part of a message: at most 300 bytes, with spaces for control characters.
-    public var excerpt: String {
-        let text = String(decoding: body.prefix(300), as: UTF8.self)
-        return text.unicodeScalars.map { $0.isControl ? " " : String($0) }.joined()
+    /// The beginning of the body as a part of a message: at most 300 bytes, with spaces for characters that a
+    /// terminal does not show.
+    public var excerpt: String { Self.excerpt(of: body) }
+
+    /// The beginning of `text`, which a server has sent, likewise.
+    public static func excerpt(of text: some Sequence<UInt8>) -> String {
+        let text = String(decoding: Array(text.prefix(300)), as: UTF8.self)
+        return text.unicodeScalars.map { isUnsafe($0) ? " " : String($0) }.joined()
+    }
+
+    /// Whether a character acts on a terminal, or on the order of those beside it.
+    private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isControl || scalar.properties.generalCategory == .format
     }
 
     public init(status: Int, headers: HTTPHeaders, body: [UInt8]) {

@@ -128,7 +128,23 @@ private func client(_ url: String, _ change: (inout HTTPClient.Settings) -> Void
 
     @Test("a connection that the systemd unit forbids is reported with the setting")
     func forbidden() {
-        #expect(Connector.reason(IOError(errnoCode: EPERM, reason: "connect")).contains("IPAddressDeny="))
+        #expect(ConnectionFailure.words(IOError(errnoCode: EPERM, reason: "connect")).contains("IPAddressDeny="))
+    }
+
+    @Test(
+        "a server of another protocol is told from one whose HTTP is malformed",
+        arguments: [
+            ([0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0x40, 0], "speaks HTTP/2, such as gRPC"),
+            ([0x15, 3, 1, 0, 2, 2, 70], "speaks TLS at this port: use https://"),
+            (Array("SSH-2.0-x\r\n".utf8), "does not answer in HTTP/1.1"),
+        ] as [([UInt8], String)]
+    )
+    func otherProtocols(greeting: [UInt8], words: String) async throws {
+        let server = try StandInStream(greeting: greeting) { .init(taken: $0.count, answer: []) }
+        let client = HTTPClient(HTTPEndpoint("http://127.0.0.1:\(server.port)")!)
+        let error = await #expect(throws: HTTPClientError.self) { _ = try await client.send(HTTPRequest(.GET, "/")) }
+        #expect(error?.kind == .protocolViolation)
+        #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
     }
 
     @Test("a bearer token is asked for each request, and a user in the URL becomes basic authorization")

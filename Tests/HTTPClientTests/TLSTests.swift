@@ -29,6 +29,69 @@ import Testing
         return try NIOSSLContext(configuration: configuration)
     }
 
+    private static func expired() throws -> NIOSSLContext {
+        let chain = try NIOSSLCertificate.fromPEMBytes(Array(TestCertificates.expired.utf8))
+        let key = try NIOSSLPrivateKey(bytes: Array(TestCertificates.expiredKey.utf8), format: .pem)
+        return try NIOSSLContext(
+            configuration: .makeServerConfiguration(
+                certificateChain: chain.map { .certificate($0) },
+                privateKey: .privateKey(key)
+            )
+        )
+    }
+
+    @Test("a failed handshake is told with its cause and what to do, over HTTP and without it")
+    func causes() async throws {
+        var own = TLSClientSettings()
+        own.authorities = .text(TestCertificates.authority)
+        var named = own
+        named.serverName = "other.example"
+        var expired = TLSClientSettings()
+        expired.authorities = .text(TestCertificates.expired)
+        let cases = [
+            (try Self.context(), TLSClientSettings(), "not signed by a trusted CA: set ca"),
+            (try Self.context(), named, "for another name"),
+            (try Self.expired(), expired, "expired on 2021-01-01T00:00:00"),
+            (try Self.context(verifiesClients: true), own, "certificate"),
+        ]
+        for (context, tls, words) in cases {
+            let server = try StandInServer(tls: context) { _ in .status(200) }
+            let error = await #expect(throws: HTTPClientError.self) {
+                _ = try await get("https://localhost:\(server.port)", tls)
+            }
+            #expect(error?.kind == .tls && error?.description.contains(words) == true, "\(error?.description ?? "")")
+            let other = await #expect(throws: HTTPClientError.self) {
+                var settings = ByteConnection.Settings()
+                settings.tls = tls
+                let peer = NetworkPeer.network(host: "localhost", port: UInt16(server.port))
+                let connection = try await ByteConnection.connect(to: peer, settings)
+                try await connection.write(Array("hello".utf8), within: .seconds(30))
+                _ = try await connection.read(within: .seconds(30))
+            }
+            #expect(other?.description.contains(words) == true, "\(other?.description ?? "")")
+        }
+    }
+
+    @Test(
+        "a server without TLS is told from one whose certificate is wrong, and an absent file from one that is no PEM"
+    )
+    func wrongPortAndFile() async throws {
+        let server = try StandInServer { _ in .status(200) }
+        let error = await #expect(throws: HTTPClientError.self) {
+            _ = try await get("https://localhost:\(server.port)", TLSClientSettings())
+        }
+        #expect(error?.description.contains("TLS") == true, "\(error?.description ?? "")")
+        #expect(error?.description.contains("BoringSSL") == false)
+        let folder = TemporaryFolder()
+        try LinuxFileSystem().replace("ca.pem", in: folder.path, with: Array("no certificate".utf8))
+        for (name, words) in [("none.pem", "No such file or directory"), ("ca.pem", "no PEM certificate")] {
+            var tls = TLSClientSettings()
+            tls.authorities = .file(folder.path + "/" + name)
+            let error = #expect(throws: HTTPClientError.self) { _ = try TLSClientContexts(tls).context() }
+            #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+        }
+    }
+
     private func get(_ url: String, _ tls: TLSClientSettings) async throws -> HTTPResponse {
         var settings = HTTPClient.Settings()
         settings.tls = tls

@@ -82,4 +82,25 @@ enum TestCertificates {
         RxlMiCd05su3POtySwDve0k5hbXHWCUHZLVUIndpQzAW7Gq9X/T+hyqW
         -----END PRIVATE KEY-----
         """
+    /// A certificate of localhost that has expired, and is its own CA.
+    static let expired = """
+        -----BEGIN CERTIFICATE-----
+        MIIBVzCB/qADAgECAgEBMAoGCCqGSM49BAMCMBIxEDAOBgNVBAMMB2V4cGlyZWQw
+        HhcNMjAwMTAxMDAwMDAwWhcNMjEwMTAxMDAwMDAwWjASMRAwDgYDVQQDDAdleHBp
+        cmVkMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAELQubB/8qHoJPQ9DTEgffDISh
+        3YDKe50nQSWAwr7jTWzVVPCdikv+b1u6Z3cjr0UALDOUXExWDkaaR3dxAla+DqNF
+        MEMwFAYDVR0RBA0wC4IJbG9jYWxob3N0MAwGA1UdEwQFMAMBAf8wHQYDVR0OBBYE
+        FN/fmjR08Tn85ipmeHxtb4otOm1aMAoGCCqGSM49BAMCA0gAMEUCIBLmCObsRUFu
+        7RPCpzOO3GfIADQSr1J0vAK9hYAW2/QFAiEA0NCV1MHQMvnnhc1kvfxHKA3JOABv
+        Npi8ARkqW1xR3BM=
+        -----END CERTIFICATE-----
+        """
+    /// Its key.
+    static let expiredKey = """
+        -----BEGIN PRIVATE KEY-----
+        MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg9VfwNDJzRIi+q+Z7
+        5qMyR+8QjSPwOIHnybmMKI5kdMKhRANCAAQtC5sH/yoegk9D0NMSB98MhKHdgMp7
+        nSdBJYDCvuNNbNVU8J2KS/5vW7pndyOvRQAsM5RcTFYORppHd3ECVr4O
+        -----END PRIVATE KEY-----
+        """
 }

@@ -3,13 +3,13 @@
 import CLinux
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOSSL
 
 /// A connection that carries bytes, for protocols other than HTTP. Used by one task at a time.
 public final class ByteConnection: Sendable {
     private let channel: any Channel
     private let handler: ByteHandler
     private let peer: NetworkPeer
+    private let end = NIOLockedValueBox<ContinuousClock.Instant?>(nil)
 
     /// Opens connections to one peer.
     public struct Settings: Sendable {
@@ -25,6 +25,7 @@ public final class ByteConnection: Sendable {
         self.channel = channel
         self.handler = handler
         self.peer = peer
+        channel.closeFuture.whenComplete { [end] _ in end.withLockedValue { $0 = .now } }
     }
 
     /// Connects to `peer`. Throws `HTTPClientError`.
@@ -48,6 +49,23 @@ public final class ByteConnection: Sendable {
     /// Whether the peer has not closed the connection.
     public var isOpen: Bool { channel.isActive }
 
+    /// When the connection was closed; nil while it is open.
+    public var closed: ContinuousClock.Instant? { end.withLockedValue { $0 } }
+
+    /// Why the connection is closed, when the peer or an error has closed it.
+    public var reason: HTTPClientError { handler.failure ?? HTTPClientError(.closed, "\(peer) closed the connection") }
+
+    /// Waits for `time`, or until the connection is closed; returns whether it is open then.
+    public func staysOpen(for time: Duration) async -> Bool {
+        let timer = channel.eventLoop.scheduleTask(in: TimeAmount(time)) {}
+        channel.closeFuture.whenComplete { _ in timer.cancel() }
+        return await withTaskCancellationHandler {
+            (try? await timer.futureResult.get()) != nil && channel.isActive
+        } onCancel: {
+            timer.cancel()
+        }
+    }
+
     /// Writes `bytes`; returns when the kernel has taken all of them. Throws when that takes longer than `limit`.
     public func write(_ bytes: [UInt8], within limit: Duration) async throws {
         let channel = channel
@@ -70,7 +88,7 @@ public final class ByteConnection: Sendable {
     /// Waits until the peer's kernel has acknowledged everything that was written (tcp(7), SIOCOUTQ), at most `limit`.
     /// Without TCP there is nothing to wait for.
     public func drain(within limit: Duration) async throws {
-        let (channel, peer) = (channel, peer)
+        let (channel, peer, handler) = (channel, peer, handler)
         guard case .network = peer else {
             return
         }
@@ -79,7 +97,7 @@ public final class ByteConnection: Sendable {
         while true {
             let left = try await channel.eventLoop.submit { () throws -> Int32 in
                 guard channel.isActive else {
-                    throw HTTPClientError(.closed, "\(peer) closed the connection")
+                    throw handler.failure ?? HTTPClientError(.closed, "\(peer) closed the connection")
                 }
                 return try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable { (socket: Int32) in
                     gl_bytes_unacknowledged(socket)
@@ -106,7 +124,7 @@ public final class ByteConnection: Sendable {
         _ failure: String,
         _ body: @Sendable () async throws -> Result
     ) async throws -> Result {
-        let (channel, peer) = (channel, peer)
+        let (channel, peer, handler) = (channel, peer, handler)
         let isLate = NIOLockedValueBox(false)
         let timer = channel.eventLoop.scheduleTask(in: TimeAmount(limit)) {
             isLate.withLockedValue { $0 = true }
@@ -121,16 +139,25 @@ public final class ByteConnection: Sendable {
             }
         } catch {
             if isLate.withLockedValue({ $0 }) {
-                throw HTTPClientError(.timeout, "\(peer) \(failure) within \(limit.components.seconds) s")
+                let hint = try await channel.eventLoop.submit { ConnectionFailure.hint(onTimeoutOf: channel) }.get()
+                throw HTTPClientError(
+                    .timeout,
+                    "\(peer) \(failure) within \(limit.components.seconds) s\(hint)"
+                )
             }
-            throw error is HTTPClientError ? error : HTTPClientError(.closed, "\(peer): \(error)")
+            if let error = error as? HTTPClientError {
+                throw error
+            }
+            // What ended the connection says more than the failure of what was written to it.
+            let cause = try await channel.eventLoop.submit { handler.failure }.get()
+            throw cause ?? HTTPClientError(.closed, "\(peer): \(ConnectionFailure.words(error))")
         }
     }
 }
 
 /// The end of a `ByteConnection`'s pipeline: reads when it is asked for.
 private final class ByteHandler: ChannelInboundHandler, @unchecked Sendable {
-    // Sendable because it is used on the channel's event loop only.
+    // Sendable because it is used on the channel's event loop only, but for `failure`.
 
     typealias InboundIn = ByteBuffer
 
@@ -138,7 +165,10 @@ private final class ByteHandler: ChannelInboundHandler, @unchecked Sendable {
     private var received: [UInt8] = []
     private var waiting: EventLoopPromise<[UInt8]?>?
     private var hasEnded = false
-    private var failure: HTTPClientError?
+    private let caught = NIOLockedValueBox<HTTPClientError?>(nil)
+
+    /// The error that ended the connection. From any thread.
+    var failure: HTTPClientError? { caught.withLockedValue { $0 } }
 
     init(_ peer: String) {
         self.peer = peer
@@ -189,16 +219,11 @@ private final class ByteHandler: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let kind: HTTPClientError.Kind =
-            switch error {
-            case NIOSSLError.uncleanShutdown: .closed
-            case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError: .tls
-            default: .closed
-            }
-        failure = HTTPClientError(kind, "\(peer): \(error)")
+        let failure = self.failure ?? ConnectionFailure.error(error, of: peer, on: context.channel)
+        caught.withLockedValue { $0 = failure }
         let promise = waiting
         waiting = nil
-        promise?.fail(HTTPClientError(kind, "\(peer): \(error)"))
+        promise?.fail(failure)
         context.close(promise: nil)
     }
 }

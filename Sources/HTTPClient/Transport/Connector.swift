@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
@@ -80,7 +79,7 @@ struct Connector: Sendable {
         } catch let error as HTTPClientError {
             throw error
         } catch {
-            throw HTTPClientError(.unreachable, "cannot connect to \(peer): \(Self.reason(error))")
+            throw HTTPClientError(.unreachable, "cannot connect to \(peer): \(ConnectionFailure.words(error))")
         }
     }
 
@@ -94,23 +93,10 @@ struct Connector: Sendable {
             throw error
         } catch {
             channel.close(promise: nil)
-            throw HTTPClientError(.unreachable, "the proxy \(proxy?.description ?? "") failed: \(error)")
-        }
-    }
-
-    /// The reason of a failed connection, in the words of the system where it gives any.
-    static func reason(_ error: any Error) -> String {
-        switch error {
-        case let error as NIOConnectionError:
-            if let failure = error.dnsAError ?? error.dnsAAAAError, error.connectionErrors.isEmpty {
-                return "the name cannot be resolved: \(failure)"
-            }
-            return error.connectionErrors.first.map { reason($0.error) } ?? "\(error)"
-        case let error as IOError where error.errnoCode == EPERM:
-            return "this host forbids it: a firewall, or IPAddressDeny= of the systemd unit (see IPAddressAllow=)"
-        case let error as IOError: return String(cString: strerror(error.errnoCode))
-        case ChannelError.connectTimeout: return "no answer in time"
-        default: return "\(error)"
+            throw HTTPClientError(
+                .unreachable,
+                "the proxy \(proxy?.description ?? "") failed: \(ConnectionFailure.words(error))"
+            )
         }
     }
 }

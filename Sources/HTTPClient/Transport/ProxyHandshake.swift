@@ -77,7 +77,7 @@ final class ProxyHandshake: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        fail("\(error)", context)
+        fail(ConnectionFailure.words(error), context)
     }
 
     private func fail(_ reason: String, _ context: ChannelHandlerContext) {

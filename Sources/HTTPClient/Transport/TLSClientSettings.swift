@@ -101,7 +101,7 @@ final class TLSClientContexts: Sendable {
             case .file(let path): return try NIOSSLCertificate.fromPEMFile(path)
             }
         } catch {
-            throw HTTPClientError(.tls, "\(what)\(location(source)) cannot be read: \(error)")
+            throw HTTPClientError(.tls, "\(what)\(location(source)) cannot be used: \(reason(error, source))")
         }
     }
 
@@ -112,7 +112,19 @@ final class TLSClientContexts: Sendable {
             case .file(let path): return try NIOSSLPrivateKey(file: path, format: .pem)
             }
         } catch {
-            throw HTTPClientError(.tls, "the client's key\(location(source)) cannot be read: \(error)")
+            throw HTTPClientError(.tls, "the client's key\(location(source)) cannot be used: \(reason(error, source))")
+        }
+    }
+
+    /// Why a PEM text cannot be used; NIOSSL says the same of a file that is absent as of one that is no PEM.
+    private static func reason(_ error: any Error, _ source: PEMSource) -> String {
+        if case .file(let path) = source, access(path, R_OK) != 0 {
+            return String(cString: strerror(errno))
+        }
+        switch error {
+        case NIOSSLError.failedToLoadCertificate: return "there is no PEM certificate in it"
+        case NIOSSLError.failedToLoadPrivateKey: return "there is no PEM key without a passphrase in it"
+        default: return ConnectionFailure.words(error)
         }
     }
 
