@@ -6,6 +6,8 @@ struct RecordParser {
     private var offset = 0
     /// Whether a value was an array of bytes.
     private var hasBytes = false
+    /// Whether the last member's value was neither a string, nor several, nor bytes.
+    private var isLiteral = false
 
     init(_ bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
@@ -45,10 +47,13 @@ struct RecordParser {
                     return nil
                 }
                 skipSpace()
+                isLiteral = false
                 guard let values = values() else {
                     return nil
                 }
-                fields.append(StructuredRecord.Field(name, values))
+                var field = StructuredRecord.Field(name, values)
+                field.isLiteral = isLiteral
+                fields.append(field)
                 skipSpace()
             } while take(UInt8(ascii: ","))
             guard take(UInt8(ascii: "}")) else {
@@ -74,8 +79,10 @@ struct RecordParser {
                 return elements
             }
             offset = start
+            isLiteral = true
             return text().map { [$0] }
         default:
+            isLiteral = true
             return text().map { [$0] }
         }
     }

@@ -13,6 +13,8 @@ public struct StructuredRecord: Equatable, Sendable {
     public struct Field: Equatable, Sendable {
         public var name: [UInt8]
         public var values: [[UInt8]]
+        /// Whether the value is the text of a JSON value other than a string or bytes, as a number or true.
+        public internal(set) var isLiteral = false
 
         public init(_ name: [UInt8], _ values: [[UInt8]]) {
             self.name = name

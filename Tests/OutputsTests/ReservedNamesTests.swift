@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTPClient
 import LogModel
 import LogStore
 import Testing
@@ -56,5 +57,50 @@ import TextFormats
             }
             #expect(line.contains("field_vm=forged") && line.contains("SEQ=7"))
         }
+    }
+
+    @Test("a field without a name has one in logfmt, whose keys are not empty")
+    func emptyName() {
+        Array("text".utf8).withUnsafeBytes { text in
+            var record = record(text, vm: "a")
+            record.fields = StructuredRecord([.init("", "e")])
+            var out: [UInt8] = []
+            FileFormat.logfmt.append(record, to: &out)
+            #expect(String(decoding: out, as: UTF8.self).hasSuffix(" msg=text _=e\n"))
+        }
+    }
+}
+
+@Suite struct FieldTypeTests {
+    @Test("in JSON files and documents, numbers, true, false and null are those of the record, other values strings")
+    func types() throws {
+        let line =
+            #"{"a":1.50,"b":true,"n":null,"pid":42,"text":"7","large":123456789012345678901,"huge":1e999,"#
+            + #""object":{"x":1},"bad":1.2.3,"two":["1","2"],"MESSAGE":"m"}"#
+        let fields = try #require(Array(line.utf8).withUnsafeBytes { StructuredRecord(parsing: $0) })
+        let expected =
+            #""fields":{"a":1.50,"b":true,"n":null,"pid":42,"text":"7","large":"123456789012345678901","#
+            + #""huge":"1e999","object":"{\"x\":1}","bad":"1.2.3","two":"1\n2"}"#
+        Array("m".utf8).withUnsafeBytes { text in
+            var record = record(text, vm: "a")
+            record.fields = fields
+            var file: [UInt8] = []
+            FileFormat.ndjson.append(record, to: &file)
+            let written = String(decoding: file, as: UTF8.self)
+            #expect(written.contains(expected), "\(written)")
+            var document: [UInt8] = []
+            let settings = ElasticsearchSettings(HTTPOutputSettings(HTTPEndpoint("http://localhost")!))
+            ElasticsearchDestination(settings).encode(record, to: &document)
+            #expect(String(decoding: document, as: UTF8.self).contains(expected))
+        }
+    }
+
+    @Test("what a pattern replaces in a number is a string")
+    func redacted() throws {
+        let line = Array(#"{"pin":1234,"MESSAGE":"m"}"#.utf8)
+        let fields = try #require(line.withUnsafeBytes { StructuredRecord(parsing: $0) })
+        var out: [UInt8] = []
+        JSONFieldWriter.append(object: try Redaction(["23"]).redact(fields), to: &out)
+        #expect(String(decoding: out, as: UTF8.self) == #","fields":{"pin":"1[redacted]4"}"#)
     }
 }
