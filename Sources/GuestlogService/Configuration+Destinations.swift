@@ -150,6 +150,9 @@ extension OTLPSettings {
 extension ElasticsearchSettings {
     fileprivate init(_ section: ConfigurationReader) throws(ConfigurationError) {
         self.init(try HTTPOutputSettings(section, example: "https://elasticsearch.example:9200"))
+        if let name = http.endpoint.path.split(separator: "/").last, name == "_bulk" {
+            throw section.error(at: "url", "\(http.endpoint): leave out /_bulk; the index is named by the key index")
+        }
         index = try section.text("index") ?? index
     }
 }

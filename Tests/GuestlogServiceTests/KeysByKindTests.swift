@@ -55,6 +55,10 @@ import Testing
                 "outputs[0].tls has no effect on http://x: use https:// in url"
             ),
             (
+                "outputs:\n  - name: a\n    type: elasticsearch\n    url: http://x/_bulk\n", 4,
+                "http://x/_bulk: leave out /_bulk; the index is named by the key index"
+            ),
+            (
                 "outputs:\n  - name: a\n    type: syslog\n    to: tcp://x\n    tls: {verify: false}\n", 5,
                 "outputs[0].tls has no effect on tcp://x: use tls:// or relp+tls:// in to"
             ),

@@ -184,6 +184,40 @@ private final class FakeLoki: Sendable {
         #expect(server.requests[0].target == "/loki/api/v1/push")
     }
 
+    @Test("a URL with the path of the push API, as other clients have it, is the same as one without")
+    func wholeURL() async throws {
+        let fixture = OutputFixture()
+        let server = try StandInServer { _ in .status(204) }
+        try fixture.append("line\n")
+        let service = try fixture.start(.loki(server.url + "/base/loki/api/v1/push"))
+        #expect(await awaits { await service.statuses()[0].counters.delivered == 1 })
+        #expect(server.requests.map(\.target) == ["/base/loki/api/v1/push"])
+    }
+
+    @Test(
+        "an answer that is no receiver's names the whole target, and says what to change",
+        arguments: [
+            (
+                StandInServer.Answer.status(301, headers: [("Location", "https://loki.example/push")]),
+                "/loki/api/v1/push answered 301: the receiver is at https://loki.example/push; change url accordingly"
+            ),
+            (
+                .status(200, body: "<html>", headers: [("Content-Type", "text/html; charset=utf-8")]),
+                "/loki/api/v1/push answered 200 with a web page"
+            ),
+            (.status(404, body: "404 page not found"), "/loki/api/v1/push answered 404: 404 page not found"),
+        ]
+    )
+    func notLoki(answer: StandInServer.Answer, words: String) async throws {
+        let fixture = OutputFixture()
+        let server = try StandInServer { _ in answer }
+        try fixture.append("line\n")
+        let service = try fixture.start(.loki(server.url))
+        #expect(await awaits { await service.statuses()[0].problem?.contains(server.url + words) == true })
+        #expect(await service.statuses()[0].counters.delivered == 0)
+        #expect(server.requests[0].headers.contains { $0 == "Accept-Encoding" && $1 == "identity" })
+    }
+
     @Test("entries that Loki ignores are counted, not sent again, and stop nothing")
     func ignored() async throws {
         let fixture = OutputFixture()

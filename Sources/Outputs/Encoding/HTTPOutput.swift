@@ -65,7 +65,7 @@ struct HTTPOutput: Sendable {
 
     /// Posts `body` to `target`, which follows the endpoint's path.
     func post(_ target: String, _ contentType: String, _ body: [UInt8]) async -> Outcome {
-        var request = HTTPRequest(.POST, target, headers: ["Content-Type": contentType])
+        var request = HTTPRequest(.POST, target, headers: ["Content-Type": contentType, "Accept-Encoding": "identity"])
         request.timeout = OutputLimits.answer
         do {
             if compresses {
@@ -75,10 +75,10 @@ struct HTTPOutput: Sendable {
                 request.body = body
             }
             let response = try await client.send(request)
-            guard !response.isSuccess else {
+            guard !response.isSuccess || Self.isPage(response) else {
                 return .success(response)
             }
-            return .failure(failure(response), response: response)
+            return .failure(failure(response, target), response: response)
         } catch let error as HTTPClientError where error.kind == .tooLarge {
             // It has something for each record: fewer records have a smaller one.
             return .failure(.tooLarge("\(error)"), response: nil)
@@ -91,9 +91,15 @@ struct HTTPOutput: Sendable {
         client.close()
     }
 
-    /// What a response means that is no success.
-    private func failure(_ response: HTTPResponse) -> SendResult {
-        let reason = "\(client.endpoint) answered \(response.status)\(Self.text(of: response))"
+    /// Whether a response is a web page: no receiver answers so, but a proxy that asks for a login does.
+    private static func isPage(_ response: HTTPResponse) -> Bool {
+        response.headers.first(name: "Content-Type")?.lowercased().hasPrefix("text/html") == true
+    }
+
+    /// What the response to a request to `target` means that is no success.
+    private func failure(_ response: HTTPResponse, _ target: String) -> SendResult {
+        let url = "\(client.endpoint)\(target.prefix { $0 != "?" })"
+        let reason = "\(url) answered \(response.status)\(Self.text(of: response))"
         switch response.status {
         case 400, 422:
             return .refused(reason)
@@ -108,6 +114,12 @@ struct HTTPOutput: Sendable {
 
     /// The beginning of a response's body, as a part of a message.
     private static func text(of response: HTTPResponse) -> String {
+        if (300..<400).contains(response.status), let target = response.headers.first(name: "Location") {
+            return ": the receiver is at \(HTTPResponse.excerpt(of: target.utf8)); change url accordingly"
+        }
+        if response.isSuccess {
+            return " with a web page: check that url is the receiver's, and that no proxy asks for a login"
+        }
         let words = response.excerpt
         return words.isEmpty ? "" : ": " + words
     }

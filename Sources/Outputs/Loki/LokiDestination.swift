@@ -13,8 +13,15 @@ public struct LokiSettings: Hashable, Sendable {
     /// The labels that each stream gets of its own.
     private static let ownLabels: Set = ["vm", "namespace", "stream"]
 
+    /// The API's path. Other clients of Loki are given it as a part of the URL.
+    fileprivate static let path = "/loki/api/v1/push"
+
+    /// Settings of a Loki whose URL may end with the path of its push API.
     public init(_ http: HTTPOutputSettings) {
         self.http = http
+        if http.endpoint.path.hasSuffix(Self.path), let base = http.endpoint.endpoint(before: Self.path) {
+            self.http.endpoint = base
+        }
     }
 
     /// Why `labels` cannot contain `name`, and what to do; nil when they can.
@@ -33,8 +40,6 @@ public struct LokiSettings: Hashable, Sendable {
 struct LokiDestination: OutputDestination {
     private let http: HTTPOutput
     private let labels: [(String, JSON)]
-
-    private static let target = "/loki/api/v1/push"
 
     init(_ settings: LokiSettings) {
         http = HTTPOutput(settings.http)
@@ -81,7 +86,7 @@ struct LokiDestination: OutputDestination {
     private static let reserved = ReservedNames("id", "level", "event", "partial", "uuid")
 
     func send(_ items: [Int], of batch: OutputBatch) async -> SendResult {
-        switch await http.post(Self.target, "application/json", request(items, of: batch)) {
+        switch await http.post(LokiSettings.path, "application/json", request(items, of: batch)) {
         case .success:
             return .accepted()
         case .failure(let result, let response):
