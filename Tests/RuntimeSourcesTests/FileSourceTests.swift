@@ -58,6 +58,28 @@ import Transforms
         #expect(try messages(fixture) == ["one", "two", "partial", "late", "three", "four", "five"])
     }
 
+    @Test(
+        "a file, or the folder of a pattern, that does not exist is reported until it does",
+        arguments: ["b.log", "b*.log"]
+    )
+    func absent(name: String) throws {
+        let fixture = try SourceFixture()
+        let folder = fixture.folder.path + "/absent"
+        let service = try SourceService([source(folder + "/" + name)], pipeline: Pipeline(), into: fixture.capture)
+        #expect(
+            eventually {
+                fixture.capture.problems.all.contains {
+                    $0.subject == "source files" && $0.problem.hasPrefix("waits for \(folder)/\(name)")
+                        && $0.problem.hasSuffix("does not exist")
+                }
+            }
+        )
+        mkdir(folder, 0o755)
+        append("one\n", to: folder + "/b.log")
+        #expect(try eventually { try messages(fixture) == ["one"] && fixture.capture.problems.all.isEmpty })
+        service.stop()
+    }
+
     @Test("a file that is copied and truncated between two starts is read from the copy, then from its beginning")
     func copied() throws {
         let fixture = try SourceFixture()

@@ -28,6 +28,7 @@ extension FileSources {
                 isComplete = begin(source) && isComplete
                 continue
             }
+            noteFolder(of: path, source.name)
             // Files that come later are read from their first byte.
             let isFirst = scanned.insert(Bytewise(path)).inserted
             let firstScan = isFirst && source.beginsAtEnd ? firstScan(of: source) : nil
@@ -48,6 +49,21 @@ extension FileSources {
             isComplete = begin(source, isTransient: true) && isComplete
         }
         return isComplete
+    }
+
+    /// Reports that the folder of a pattern does not exist, once, and that it does. That no file matches is no problem.
+    private func noteFolder(of pattern: String, _ name: String) {
+        let folder = DirectoryHandle.split(pattern).directory
+        guard !ShellPattern.isPattern(folder) else {
+            return
+        }
+        if FileAttributes(at: folder) == nil {
+            awaited.insert(Bytewise(pattern))
+            let problem = "waits for \(pattern): the folder \(folder) does not exist"
+            capture.problems.report("source \(name)", problem, .notice, to: capture.diagnostics)
+        } else if awaited.remove(Bytewise(pattern)) != nil {
+            capture.problems.clear("source \(name)")
+        }
     }
 
     /// When an earlier process looked for the files of a pattern for the first time, in microseconds since the Unix epoch;

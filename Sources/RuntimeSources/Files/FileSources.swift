@@ -29,6 +29,8 @@ final class FileSources {
         var isEnding = false
         /// Whether its file could not be read at its latest turn.
         var isFailing = false
+        /// Whether its file has not existed yet, as far as is known: it may be named wrongly.
+        var isAwaited: Bool
         /// The number of its latest turn.
         var lastTurn = 0
 
@@ -44,6 +46,7 @@ final class FileSources {
             self.isTransient = isTransient
             self.isMatch = isMatch
             self.path = path
+            isAwaited = !isTransient && !isMatch
         }
     }
 
@@ -57,6 +60,8 @@ final class FileSources {
     let folderNames = FolderNames()
     /// The change time of each pattern's folder at its last scan.
     var folderTimes: [Bytewise<String>: Int] = [:]
+    /// The patterns whose folders do not exist.
+    var awaited: Set<Bytewise<String>> = []
     /// The patterns whose folders were scanned.
     var scanned: Set<Bytewise<String>> = []
     private(set) var followed: [LogFileWatch.ID: Followed] = [:]
@@ -175,12 +180,19 @@ final class FileSources {
         return true
     }
 
-    /// Reports that a source's file cannot be read, once, and that it can again.
+    /// Reports that a source's file cannot be read, or is not there yet, once, and that it can again.
     private func report(_ reading: ReadResult, of source: Followed) {
         let subject = "source \(source.definition.name)"
         if case .failing(let reason) = reading {
             source.isFailing = true
+            source.isAwaited = false
             capture.problems.report(subject, reason, .warning, to: capture.diagnostics)
+        } else if source.isAwaited, FileAttributes(at: source.path) == nil {
+            let problem = "waits for \(source.path), which does not exist"
+            capture.problems.report(subject, problem, .notice, to: capture.diagnostics)
+        } else if source.isAwaited {
+            source.isAwaited = false
+            capture.problems.clear(subject)
         } else if source.isFailing {
             source.isFailing = false
             capture.problems.clear(subject)
