@@ -103,6 +103,29 @@ private final class FakeFluentd: Sendable {
 
 @Suite struct ForwardTests {
     @Test(
+        "a receiver that asks for a key, or closes the connection for a wrong one, is told with what to set",
+        arguments: [
+            (nil, "asks for a shared key: set shared-key-file"), ("wrong", "in the handshake: check that it has"),
+        ]
+            as [(String?, String)]
+    )
+    func keys(key: String?, words: String) async throws {
+        let fixture = OutputFixture()
+        var helo: [UInt8] = []
+        MessagePackWriter.append(arrayOf: 2, to: &helo)
+        MessagePackWriter.append(string: "HELO", to: &helo)
+        MessagePackWriter.append(mapOf: 1, to: &helo)
+        MessagePackWriter.append(string: "nonce", to: &helo)
+        MessagePackWriter.append(binary: [1, 2, 3], to: &helo)
+        let server = try StandInStream(greeting: helo) { .init(taken: $0.count, answer: key == nil ? [] : nil) }
+        var settings = ForwardSettings(servers: [.network(host: "127.0.0.1", port: UInt16(server.port))])
+        settings.sharedKey = key
+        try fixture.append("one\n")
+        let service = try fixture.start(.all(.forward(settings)))
+        #expect(await awaits { await service.statuses()[0].problem?.contains(words) == true })
+    }
+
+    @Test(
         "records arrive in each mode, with their tag and times to the nanosecond",
         arguments: ForwardSettings.Mode.allCases
     )

@@ -27,7 +27,14 @@ final class ForwardConnection: Sendable {
             var handshake = ForwardHandshake(settings, sharedKey: key, salt: salt)
             let ping = try handshake.ping(answering: try await next(within: OutputLimits.answer))
             try await write(ping)
-            try handshake.check(try await next(within: OutputLimits.answer))
+            do {
+                try handshake.check(try await next(within: OutputLimits.answer))
+            } catch let error as HTTPClientError where error.kind == .closed {
+                throw HTTPClientError(
+                    .closed,
+                    "\(error) in the handshake: check that it has the same shared key, and knows the user"
+                )
+            }
         }
     }
 
@@ -39,7 +46,11 @@ final class ForwardConnection: Sendable {
 
     /// The chunk that the receiver acknowledges next: `{"ack": chunk}`.
     func acknowledgement() async throws -> String {
-        guard let chunk = try await next(within: Self.acknowledgementLimit)["ack"]?.text else {
+        let answer = try await next(within: Self.acknowledgementLimit)
+        if case .array(let parts) = answer, parts.first?.text == "HELO" {
+            throw HTTPClientError(.protocolViolation, "\(peer) asks for a shared key: set shared-key-file")
+        }
+        guard let chunk = answer["ack"]?.text else {
             throw HTTPClientError(.protocolViolation, "\(peer) answered with something else than an acknowledgement")
         }
         return chunk

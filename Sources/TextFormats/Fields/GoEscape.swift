@@ -86,9 +86,10 @@ public enum GoEscape {
     /// `uNNNN`, two of them that are a surrogate pair, `UNNNNNNNN`, or Rust's `u{N}` with up to six digits.
     private static func scalar(_ text: UnsafeRawBufferPointer, from offset: Int) -> (Unicode.Scalar, count: Int)? {
         if text[offset...].starts(with: "u{".utf8) {
-            let digits = text[(offset + 2)...].prefix(7).prefix { $0.hexadecimalValue != nil }.count
-            guard (1...6).contains(digits), offset + 2 + digits < text.count, text[offset + 2 + digits] == UInt8(ascii: "}"),
-                let value = number(text, from: offset + 2, digits)
+            let first = offset + 2
+            let digits = text[first...].prefix(7).prefix { $0.hexadecimalValue != nil }.count
+            guard (1...6).contains(digits), first + digits < text.count, text[first + digits] == UInt8(ascii: "}"),
+                let value = number(text, from: first, digits)
             else {
                 return nil
             }
