@@ -251,7 +251,7 @@ public struct RecordDecoder: Sendable {
 
     /// The location of a record that the line before `offset` completed, or that at `completion`; `isLast` when no other comes
     /// from the line before `offset`.
-    private mutating func place(
+    private mutating func location(
         ofRecordAt line: Int,
         start: UInt64,
         isLast: Bool,
