@@ -32,8 +32,8 @@
 //
 // A block's life: `StreamWriter` appends to an active pair, which is closed at 256 KiB, or at a multiple of it where the
 // stream is fast (`PairPace`); `StreamSealer` compresses its blocks (`BlockCut`) into the growing segment; after a sync
-// the pair is removed; `Retention` removes the oldest segments, after `BootHeads` has copied out the heads of the boots
-// in them. `StreamReader` finds any position in whichever file has it, `CommitNotifier` says which stream has more,
+// the pair is removed; `Retention` removes the oldest segments, which `EvictableExtents` chooses, after `BootHeads` has copied
+// out the heads of the boots in them. `StreamReader` finds any position in whichever file has it, `CommitNotifier` says which stream has more,
 // `PairRepair` and `StreamRecovery` repair a stream after a crash.
 //
 // Damage is confined to one stream: a file that cannot be read, or has another file in its place, is a gap for readers

@@ -16,7 +16,7 @@ extension Retention {
             let layout = StreamLayout(path: store.path(of: stream))
             let times = try receiveTimes(layout, at: now)
             let isOld = { (extent: StreamLayout.Extent) in times[extent].map { $0 < limit } ?? false }
-            for extent in try evictable(stream) {
+            for extent in try extents(layout).evictable {
                 guard extent.kind == .segment, isOld(extent) else {
                     break
                 }

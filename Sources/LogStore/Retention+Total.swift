@@ -43,8 +43,7 @@ extension Retention {
     }
 
     /// Removes the oldest segments of the VM with the largest usage until all together use at most `bound` bytes, or
-    /// nothing more may be removed. Each step takes segments from the largest VM until another is the largest, or an
-    /// equal share of the excess when several are about as large.
+    /// nothing more may be removed. Each step takes an `EvictionShare` from the largest VM.
     func reduce(_ usages: inout [String: Int], to bound: Int) throws(SystemError) -> Freed {
         var freed = Freed()
         var failure: SystemError?
@@ -52,25 +51,24 @@ extension Retention {
         while true {
             let excess = usages.values.reduce(0, +) - bound
             let left = usages.filter { !spent.contains($0.key) }
-            guard excess > 0, let (biggest, usage) = left.max(by: { $0.value < $1.value }) else {
+            guard let share = EvictionShare.ofLargest(left, excess: excess) else {
                 break
             }
-            let next = left.filter { $0.key != biggest }.values.max() ?? 0
-            let share = max(usage - next, excess / left.count, 1)
+            let largest = share.owner
             do throws(SystemError) {
-                if let more = try evict(min(excess, share), of: biggest, limit: bound) {
+                if let more = try evict(share.bytes, of: largest, limit: bound) {
                     freed += more
-                    usages[biggest] = try self.usage(of: biggest, within: 0)
+                    usages[largest] = try self.usage(of: largest, within: 0)
                 } else {
-                    spent.insert(biggest)
+                    spent.insert(largest)
                 }
             } catch {
                 if error.code == SystemError.notFound {
                     // Another process has removed the VM.
-                    usages[biggest] = nil
+                    usages[largest] = nil
                 } else {
                     failure = failure ?? error
-                    spent.insert(biggest)
+                    spent.insert(largest)
                 }
             }
         }

@@ -144,28 +144,28 @@ public final class Retention {
     /// Removes the oldest segments and unsealed pairs of the VM's largest stream, until about `excess` bytes are freed
     /// or another stream is the largest; nil when nothing may be removed.
     func evict(_ excess: Int, of vm: String, limit: Int) throws(SystemError) -> Freed? {
-        var streams: [(stream: StreamID, usage: Int)] = []
+        var usages: [(owner: StreamID, usage: Int)] = []
         for stream in try store.streams(of: vm) {
-            streams.append((stream, try store.usage(of: stream)))
+            usages.append((stream, try store.usage(of: stream)))
         }
-        streams.sort { $0.usage > $1.usage }
-        for (index, (stream, usage)) in streams.enumerated() {
-            let next = index + 1 < streams.count ? streams[index + 1].usage : 0
-            let victims = try victims(of: stream, freeing: min(excess, max(1, usage - next)))
+        let shares = EvictionShare.shares(of: usages, excess: excess)
+        for share in shares {
+            let layout = StreamLayout(path: store.path(of: share.owner))
+            let victims = try extents(layout).victims(freeing: share.bytes) { size(of: $0, layout) }
             if !victims.isEmpty {
-                return try evict(victims, of: stream)
+                return try evict(victims, of: share.owner)
             }
         }
         // Only quarantine, heads, and the newest extents are left.
-        for (stream, _) in streams {
-            let layout = StreamLayout(path: store.path(of: stream))
+        for share in shares {
+            let layout = StreamLayout(path: store.path(of: share.owner))
             if store.fileSystem.status(layout.quarantine) != nil,
                 let name = try store.fileSystem.names(in: layout.quarantine).min()
             {
                 return try remove([layout.quarantine + "/" + name])
             }
         }
-        return try evictHead(of: streams.map(\.stream), limit: limit)
+        return try evictHead(of: shares.map(\.owner), limit: limit)
     }
 
     /// Removes the oldest boot head, if the heads alone take more than half of `limit`: while a flood waits to be
@@ -177,7 +177,7 @@ public final class Retention {
             let layout = StreamLayout(path: store.path(of: stream))
             for extent in try layout.extents(on: store.fileSystem) where extent.kind == .head {
                 oldest = oldest ?? (layout, extent)
-                total += max(StoreLimits.fileCost, store.fileSystem.status(layout.file(extent))?.size ?? 0)
+                total += size(of: extent, layout)
             }
         }
         guard let oldest, total > limit / 2 else {
@@ -195,7 +195,7 @@ public final class Retention {
         }
         for stream in try store.streams(of: vm) {
             let layout = StreamLayout(path: store.path(of: stream))
-            for pair in try sorted(layout).sealed {
+            for pair in try extents(layout).sealed {
                 for file in [layout.log(pair.base), layout.index(pair.base)] {
                     usage -= store.fileSystem.status(file).map { max(StoreLimits.fileCost, $0.size) } ?? 0
                 }
@@ -204,42 +204,19 @@ public final class Retention {
         return usage
     }
 
-    /// The extents that may be removed, oldest first: all but the newest, whether that is a pair or a segment. A pair
-    /// whose block is sealed is removed with its segment.
-    func evictable(_ stream: StreamID) throws(SystemError) -> some Collection<StreamLayout.Extent> {
-        try sorted(StreamLayout(path: store.path(of: stream))).others.dropLast()
-    }
-
-    /// A stream's pairs whose blocks are sealed, which the next sync removes, and its other extents except the heads.
-    private func sorted(
-        _ layout: StreamLayout
-    ) throws(SystemError) -> (sealed: [StreamLayout.Extent], others: [StreamLayout.Extent]) {
-        let extents = try layout.extents(on: store.fileSystem).filter { $0.kind != .head }
+    /// A stream's extents, with the newest sealed block read from its segment.
+    func extents(_ layout: StreamLayout) throws(SystemError) -> EvictableExtents {
+        let extents = try layout.extents(on: store.fileSystem)
         var lastSealed: UInt64?
         for extent in extents.reversed() where extent.kind == .segment && lastSealed == nil {
             lastSealed = try blocks(of: extent, layout).last?.offset
         }
-        var result: (sealed: [StreamLayout.Extent], others: [StreamLayout.Extent]) = ([], [])
-        for extent in extents {
-            if extent.kind == .pair, let lastSealed, extent.base <= lastSealed {
-                result.sealed.append(extent)
-            } else {
-                result.others.append(extent)
-            }
-        }
-        return result
+        return EvictableExtents(extents, lastSealed: lastSealed)
     }
 
-    /// The oldest removable extents that free at least `bytes`.
-    private func victims(of stream: StreamID, freeing bytes: Int) throws(SystemError) -> [StreamLayout.Extent] {
-        let layout = StreamLayout(path: store.path(of: stream))
-        var victims: [StreamLayout.Extent] = []
-        var freed = 0
-        for extent in try evictable(stream) where freed < bytes {
-            victims.append(extent)
-            freed += max(StoreLimits.fileCost, store.fileSystem.status(layout.file(extent))?.size ?? 0)
-        }
-        return victims
+    /// Disk usage of an extent without a pair's index.
+    private func size(of extent: StreamLayout.Extent, _ layout: StreamLayout) -> Int {
+        max(StoreLimits.fileCost, store.fileSystem.status(layout.file(extent))?.size ?? 0)
     }
 
     /// Removes consecutive extents.

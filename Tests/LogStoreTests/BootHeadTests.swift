@@ -53,7 +53,8 @@ import Testing
     private func trim(to count: UInt64) throws {
         let retention = fixture.retention
         let limit = fixture.writer.nextOffset - count
-        while let oldest = try retention.evictable(fixture.stream).first, oldest.base < limit {
+        let layout = StreamLayout(path: fixture.store.path(of: fixture.stream))
+        while let oldest = try retention.extents(layout).evictable.first, oldest.base < limit {
             _ = try retention.evict([oldest], of: fixture.stream)
         }
     }
