@@ -61,8 +61,12 @@ private func batch(_ text: String) -> OutputBatch {
         }
         let link = StreamLink(peer(server), tls: nil, proof: .seconds(2))
         #expect(await link.send([0], of: batch("a")) == .accepted())
-        _ = await link.send([0], of: batch("b"))
+        let isTaken = await link.send([0], of: batch("b")) == .accepted()
         #expect(await awaits { await link.connection?.isOpen != true })
+        if !isTaken {
+            // The connection was closed before the kernel said that the message has arrived.
+            #expect(await link.send([0], of: batch("b")) == .accepted())
+        }
         #expect(await link.send([0], of: batch("c")) == .accepted())
         #expect(await link.send([0], of: batch("d")) == .accepted())
         #expect(await awaits { received.withLockedValue { $0 } == Array("1 a1 b1 b1 c1 d".utf8) })

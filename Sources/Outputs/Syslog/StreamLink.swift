@@ -46,10 +46,10 @@ actor StreamLink: StreamSyslogLink {
                 try await resend(on: connection)
             }
             try await connection.write(frames, within: OutputLimits.answer)
-            try await connection.drain(within: OutputLimits.answer)
             if isFresh {
                 try await prove(connection)
             } else {
+                try await connection.drain(within: OutputLimits.answer)
                 guard connection.isOpen else {
                     throw connection.reason
                 }
@@ -71,14 +71,15 @@ actor StreamLink: StreamSyslogLink {
 
     /// Waits until everything that was sent on a new connection is proven.
     private func prove(_ connection: ByteConnection) async throws {
-        guard await connection.staysOpen(for: proof) else {
-            let reason = connection.reason
-            guard reason.kind == .closed else {
-                throw reason
+        do {
+            try await connection.drain(within: OutputLimits.answer)
+            guard await connection.staysOpen(for: proof) else {
+                throw connection.reason
             }
+        } catch let error as HTTPClientError where error.kind == .closed {
             throw HTTPClientError(
                 .closed,
-                "\(reason) within \(proof.components.seconds) s after messages were sent, so they may be lost: "
+                "\(error) within \(proof.components.seconds) s after messages were sent, so they may be lost: "
                     + "if it is a proxy, check the server behind it"
             )
         }
