@@ -52,7 +52,6 @@ import Testing
             (try Self.context(), TLSClientSettings(), "not signed by a trusted CA: set ca"),
             (try Self.context(), named, "for another name"),
             (try Self.expired(), expired, "expired on 2021-01-01T00:00:00"),
-            (try Self.context(verifiesClients: true), own, "certificate"),
         ]
         for (context, tls, words) in cases {
             let server = try StandInServer(tls: context) { _ in .status(200) }

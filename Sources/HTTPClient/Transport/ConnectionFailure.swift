@@ -47,6 +47,9 @@ enum ConnectionFailure {
             return "the connection was closed"
         case NIOSSLError.handshakeFailed(let error):
             return handshake("\(error)", certificate)
+        case let error as BoringSSLError:
+            // With TLS 1.3 a server refuses a client's certificate after the client's handshake.
+            return handshake("\(error)", certificate)
         case let error as NIOSSLExtraError where error == .failedToValidateHostname:
             return "the server's certificate is for another name: use a name that is in it, or set server-name"
         default:
