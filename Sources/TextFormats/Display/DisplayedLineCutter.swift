@@ -134,7 +134,12 @@ extension RowScanner {
             return row(to: end)
         }
         let endsRow = repaint > 0
-        return DisplayedLineCutter.Cut(end: endsRow ? repaint : limit, painted: 0, isPlain: false, endsRow: endsRow)
+        return DisplayedLineCutter.Cut(
+            end: endsRow ? repaintedEnd : limit,
+            painted: 0,
+            isPlain: false,
+            endsRow: endsRow
+        )
     }
     private func row(to end: Int) -> DisplayedLineCutter.Cut {
         DisplayedLineCutter.Cut(end: end, painted: repaint, isPlain: false, carriedSets: carriedSets(to: end))

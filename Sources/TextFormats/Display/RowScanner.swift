@@ -7,7 +7,7 @@
 /// painted elsewhere and the cursor, which was saved in the row, is restored: a clock in a corner while a user types.
 /// The bytes may be added to between two scans: the result does not depend on where they were divided.
 struct RowScanner: Sendable {
-    /// The offset up to which the bytes were scanned.
+    /// The place up to which the bytes were scanned.
     private var offset = 0
     private var cursor = CursorRow()
     /// Where the cursor left the row; the line ends there if anything visible follows and the cursor does not return.
@@ -17,10 +17,14 @@ struct RowScanner: Sendable {
     private var departureSets = CharacterSets()
     /// Whether something visible was painted since, and the line ends at `departure` unless the cursor returns.
     private var hasPaintedElsewhere = false
-    /// A CR after something visible: what is painted next overwrites it.
+    /// The cursor has returned over something visible: what is painted next overwrites it.
     private var isReturned = false
-    /// The offset of the first byte that was painted after the last CR that returned over text; 0 when there is none.
+    /// The offset of the first byte that was painted after the last return over text; 0 when there is none.
     private(set) var repaint = 0
+    /// Where the text ends that is painted over from `repaint` on: erasures and moves follow before `repaint`.
+    private(set) var repaintedEnd = 0
+    /// The same, as long as nothing has been painted over it.
+    private var textEnd: Int?
 
     /// The bytes that may be painted elsewhere before the cursor returns: a status line.
     private static let longestAbsence = 256
@@ -39,8 +43,8 @@ struct RowScanner: Sendable {
     /// row begins with letters.
     func carriedSets(to end: Int) -> CharacterSets? { end == departure ? departureSets : nil }
 
-    /// The offset after the line's last byte; nil when the line may continue after `bytes`, which begin at its first
-    /// byte and may have more than one line.
+    /// The offset after the line's last byte; nil when the line may continue after `bytes`, which begin at its first byte
+    /// and may have more than one line.
     mutating func end(in bytes: UnsafeRawBufferPointer) -> Int? {
         while offset < bytes.count {
             switch bytes[offset] {
@@ -49,7 +53,11 @@ struct RowScanner: Sendable {
             case Byte.escape:
                 switch ControlSequence.parse(bytes, at: offset) {
                 case .sequence(let sequence):
-                    follow(sequence.effect)
+                    switch sequence.effect {
+                    case .edit(.eraseAll), .edit(.eraseToStart): noteTextEnd(offset)
+                    case .column(.absolute(1)): returnToStart(offset)
+                    default: follow(sequence.effect)
+                    }
                     offset = sequence.end
                     continue
                 case .incomplete:
@@ -58,8 +66,8 @@ struct RowScanner: Sendable {
                     break
                 }
             case Byte.carriageReturn:
-                isReturned = isReturned || cursor.hasText && !cursor.isAway
                 offset += 1
+                returnToStart(offset)
                 continue
             case Byte.verticalTab, Byte.formFeed:
                 follow(.leavesRow)
@@ -96,14 +104,29 @@ struct RowScanner: Sendable {
                 }
                 hasPaintedElsewhere = true
                 stop = min(stop, departure + Self.longestAbsence)
-            } else if isReturned {
-                isReturned = false
-                repaint = offset
+            } else {
+                if isReturned {
+                    (isReturned, repaint, repaintedEnd) = (false, offset, textEnd ?? offset)
+                }
+                textEnd = nil
             }
             cursor.paint()
             offset = Self.endOfText(in: bytes, from: offset + 1, to: stop)
         }
         return nil
+    }
+
+    /// The cursor returns to the row's first column; `offset` is where the text before that ends.
+    private mutating func returnToStart(_ offset: Int) {
+        isReturned = isReturned || cursor.hasText && !cursor.isAway
+        noteTextEnd(offset)
+    }
+
+    /// The text that is visible in the row ends before `offset`, unless more is painted behind it.
+    private mutating func noteTextEnd(_ offset: Int) {
+        if cursor.hasText, !cursor.isAway {
+            textEnd = textEnd ?? offset
+        }
     }
 
     /// The end of a run of bytes of visible characters and blanks.
