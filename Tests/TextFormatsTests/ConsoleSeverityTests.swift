@@ -35,6 +35,34 @@ struct ConsoleSeverityTests {
     }
 
     @Test(
+        "the level that an appliance states is recognized",
+        arguments: [
+            ("*Apr 12 09:54:40.040: %LINK-3-UPDOWN: Interface Lsmpi0, changed state to up", .error),
+            ("*Mar  1 00:00:12.345: %SYS-2-MALLOCFAIL: Memory allocation failed", .critical),
+            ("%ASA-1-104001: (Primary) Switching to ACTIVE", .alert), ("%SYS-SP-5-RESTART: System restarted", .notice),
+            ("RP/0/RP0/CPU0:Nov 30 10:00:00.000 : ifmgr[200]: %PKT_INFRA-LINK-3-UPDOWN : Interface x Down", .error),
+            ("Nov 30 10:00:00 leaf1 Stp: %SPANTREE-6-INTERFACE_ADD: x", .informational),
+            ("2026 Nov 30 10:00:00 n9k %$ VDC-1 %$ %USER-0-SYSTEM_MSG: error: x", .emergency),
+            ("Nov 30 10:00:00 vmx mgd[812]: %DAEMON-3-UI_CHILD_WAITPID: x", .error), ("%AUTH-6: x", .informational),
+            ("load 5%-3-X: y", nil), ("%LINK-9-UPDOWN: x", nil), ("%LINK-3-UPDOWN", nil), ("%LINK-3-UP DOWN: x", nil),
+            ("100% A-3-B: x", nil), ("%-3-B: x", nil), ("%3-B: x", nil), ("%", nil), ("%A", nil), ("%A--3-B: x", nil),
+            ("2026-11-30T10:00:00.000Z cpu0:2097152)WARNING: NMP: x", .warning), ("cpu0:2097152)ALERT: x", .alert),
+            ("0:00:00:05.123 cpu1:2098000 opID=4711)WARNING: x", .warning), ("cpu0:2097152)Boot: x", nil),
+            ("2026-11-30T10:00:00.000Z Wa(180) vmkwarning: cpu0:2097152)WARNING: x", .warning),
+            ("2026-11-30T10:00:00.000Z Er(179) vmkernel: x", .error), ("In(182) vmkernel: error: x", .informational),
+            ("Er(x) y", nil), ("cpu0:1 2)ALERT: x", nil),
+            ("10:00:00 system,error,critical login failure for user admin", .critical),
+            ("nov/30/2026 10:00:00 dhcp,critical,error x", .critical),
+            ("echo: system,info,account user x", .informational),
+            ("10:00:00 interface,warning l2tp-out1 x", .warning), ("10:00:00 route,ospf x", nil),
+            ("10:00:00 Hello,error x", nil),
+        ] as [(String, Severity?)]
+    )
+    func appliances(_ line: String, _ expected: Severity?) {
+        #expect(severity(line) == expected)
+    }
+
+    @Test(
         "a line without a severity has none",
         arguments: [
             "", "\n", "<", "<>", "<1234>x", "[", "[]", "[FAILED", "[    1.000000] usb 1-1: reset\n", "error in x\n",

@@ -12,7 +12,8 @@ struct ConsolePrefix {
 
 extension ConsoleLine {
     /// Skips what precedes the message, in these orders: `<N>`; the facility and level of `dmesg -x`; or a kernel's time
-    /// stamp, and the time and host of syslog or journalctl, after which `kernel: ` and the kernel's own stamp may stand.
+    /// stamp, and the time and host of syslog or journalctl, after which `kernel: ` and the kernel's own stamp may stand; the
+    /// time and processor of ESXi.
     mutating func takePrefix() -> ConsolePrefix {
         skipNoise()
         if let priority = takePriority() {
@@ -24,6 +25,9 @@ extension ConsoleLine {
         if takeXen() {
             takeDomain()
             return ConsolePrefix()
+        }
+        if let level = takeVMkernel() {
+            return ConsolePrefix(level: level)
         }
         var isKernel = takeStamp() != nil || takeStampOfDmesg()
         skipNoise()

@@ -5,7 +5,8 @@ public import LogModel
 extension Severity {
     /// The severity of a console line according to its text, for colours and filters; nil when it has none.
     ///
-    /// Examined in this order: the level that `<N>` of the kernel and syslog, or `dmesg -x`, states; the alarms of kernels,
+    /// Examined in this order: the level that `<N>` of the kernel and syslog, or `dmesg -x`, states, or the
+    /// mnemonic of a network device (`%LINK-3-UPDOWN:`); the alarms of kernels,
     /// firmware and services (`SeverityAlarms`); a tag or a word at the beginning (systemd's `[FAILED]`, `ERROR:`) or behind
     /// a program's time; klog's letter; sysvinit's and OpenRC's result at the end; a `level=` of logfmt or JSON. What
     /// `ConsolePrefix` describes, and a program's name (`sshd[812]: `), may precede alarms and words. Behind the
@@ -34,6 +35,9 @@ extension Severity {
             return level
         }
         let isKernel = prefix.isKernel
+        if !isKernel, let level = SeverityWords.ofMnemonic(in: line.rest) {
+            return level
+        }
         // OpenRC's.
         _ = line.take(" * ")
         let whole = line

@@ -13,7 +13,7 @@ enum SeverityWords {
         if line.offset > message.offset, let severity = ofWord(atStartOf: line.rest) ?? ofLetter(line) {
             return severity
         }
-        return ofAngleTag(line, isBeforeTime: true) ?? ofTimed(line) ?? ofMarkedWord(line)
+        return ofAngleTag(line, isBeforeTime: true) ?? ofTimed(line) ?? ofTopics(message) ?? ofMarkedWord(line)
     }
 
     /// `[FAILED]`, `[ WARN ]`, `[error]`: colour and spaces inside the brackets are ignored.
