@@ -229,6 +229,9 @@ struct BootDetector {
                 }
                 let end = UnsafeRawBufferPointer(start: nil, count: 0)
                 _ = takeRow($0, at: headPosition, isComplete: true, end, time, &found)
+                if ShellPrompt.asksForLogin(displayed: $0) {
+                    state.noteLogin(BootState.Context(place: headPosition + row.count, time: time), &found)
+                }
             }
         }
         head.removeAll(keepingCapacity: true)

@@ -73,7 +73,8 @@ extension BootState {
             system: system,
             earlier: clock,
             words: context.words,
-            isAtShell: context.isAtShell
+            isAtShell: context.isAtShell,
+            followsLogin: hasAskedForLogin
         )
     }
 
@@ -112,6 +113,14 @@ extension BootState {
         }
     }
 
+    /// The machine asks for a login, and waits for it.
+    mutating func noteLogin(_ context: Context, _ findings: inout [Finding]) {
+        if let doubt, doubt.isConfirmedByLogin {
+            confirm(doubt, at: context, &findings)
+        }
+        hasAskedForLogin = true
+    }
+
     mutating func confirm(_ doubt: DoubtfulBoot, at context: Context, _ findings: inout [Finding]) {
         self.doubt = nil
         guard rate.admits(at: context.time) else {
@@ -129,6 +138,7 @@ extension BootState {
         lastBanner = doubt.start.time
         enter(isOfFirmware || doubt.system == .xen ? .firmware : .kernel, at: doubt.start.time)
         (system, ending, isStampless, runsPrograms) = (doubt.system, nil, false, false)
+        hasAskedForLogin = false
         firstBanner = FirstBanner(words: doubt.words, time: doubt.start.time)
         clock = isOfFirmware ? nil : doubt.latest
     }

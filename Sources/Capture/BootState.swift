@@ -18,7 +18,8 @@ import TextFormats
 /// anew near 0 after a pause, without a first line, as of a quiet kernel: only their pace confirms them. So are the banners
 /// of firmware and loaders behind a command: a kernel or a pause after them confirms them, a shell's prompt refutes them.
 ///
-/// A kernel that prints nothing is known to run by the prompt of its system.
+/// A kernel that prints nothing is known to run by the prompt of its system. A prompt for a login, at which the console
+/// pauses, confirms a kernel's doubtful first line, unless a shell's prompt came before.
 ///
 /// A panic that a program prints is not an end: one without a stamp where the kernel's lines have stamps, and one that is
 /// followed by a prompt without a pause. In what a command prints at once, no boot begins: no machine is so fast.
@@ -63,6 +64,8 @@ struct BootState {
     var firstBanner: FirstBanner?
     /// Whether the kernel has started the first program.
     var runsPrograms = false
+    /// Whether the machine has asked for a login, and waited for it.
+    var hasAskedForLogin = false
     var system: BootBanner.System?
     var clock: KernelClock?
     /// Whether the kernel printed its first line without a stamp: then stamps are not its own.
@@ -83,9 +86,9 @@ struct BootState {
     /// Whether lines are only searched for banners: no words or stamps decide anything.
     var isSteady: Bool { ending == nil && doubt == nil }
     /// Whether a prompt decides something.
-    var awaitsPrompt: Bool { pendingEnd != nil || doubt?.kind == .firmware }
+    var awaitsPrompt: Bool { pendingEnd != nil || doubt?.kind == .firmware || doubt?.isConfirmedByLogin ?? false }
     /// Whether a pause will be a finding.
-    var awaitsQuiet: Bool { pendingEnd != nil || doubt?.isConfirmedByPause ?? false }
+    var awaitsQuiet: Bool { pendingEnd != nil || doubt.map { $0.isConfirmedByPause || $0.isConfirmedByLogin } ?? false }
     /// Whether the next words begin a boot.
     var awaitsWords: Bool { ending.map { $0.isMarked && $0.isFinal } ?? false }
 
@@ -145,8 +148,9 @@ struct BootState {
         if context.prompt != nil, ending?.isContradictedByPrompt ?? false {
             ending = nil
         }
-        if context.prompt == .command, doubt?.kind == .firmware {
-            doubt = nil
+        if context.prompt == .command {
+            doubt?.isAtNextCommand = true
+            doubt = doubt?.kind == .firmware ? nil : doubt
         }
         if !context.isOutput, isNextBoot(line, context) {
             begin(.afterEnd, context, &findings)
@@ -308,6 +312,7 @@ struct BootState {
         }
         lastBanner = context.time
         (ending, doubt, system, clock, isStampless, firstBanner) = (nil, nil, nil, nil, false, nil)
+        hasAskedForLogin = false
     }
 
     /// Whether no machine begins two boots so fast.

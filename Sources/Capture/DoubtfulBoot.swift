@@ -64,6 +64,10 @@ struct DoubtfulBoot {
     let words: [UInt8]
     /// Whether the line follows a command at a shell's prompt, as after `dmesg`.
     var isAtShell: Bool
+    /// Whether the machine had asked for a login before the line.
+    let followsLogin: Bool
+    /// Whether a shell's prompt came after the line: the command that printed it has ended.
+    var isAtNextCommand = false
     /// For how long the stamps have kept pace with the host's clock, pauses between lines only.
     private var inPace: Int64 = 0
 
@@ -85,10 +89,12 @@ struct DoubtfulBoot {
         system: BootBanner.System?,
         earlier: KernelClock?,
         words: [UInt8],
-        isAtShell: Bool
+        isAtShell: Bool,
+        followsLogin: Bool
     ) {
         (self.kind, self.place, self.start, latest) = (kind, place, start, start)
         (self.system, self.earlier, self.words, self.isAtShell) = (system, earlier, words, isAtShell)
+        self.followsLogin = followsLogin
     }
 
     /// Whether a pause now confirms it: not a kernel's line after a command, and not if an early repetition may be complete.
@@ -100,6 +106,15 @@ struct DoubtfulBoot {
         case .firstLine(let isEarly):
             !isAtShell && !(isEarly && earlier.map { $0.stamp <= latest.stamp } ?? true)
         }
+    }
+
+    /// Whether it is confirmed when the machine asks for a login: not where a shell has returned, and not where a kernel that
+    /// has just started may have repeated its log before any login.
+    var isConfirmedByLogin: Bool {
+        guard case .firstLine(let isEarly) = kind else {
+            return false
+        }
+        return !isAtNextCommand && (!isEarly || followsLogin)
     }
 
     /// Whether an end that is announced now confirms it.

@@ -52,6 +52,11 @@ public enum ShellPrompt {
             || (text.ends(with: "# ") || text.ends(with: "$ ")) && text.contains { "@~/".utf8.contains($0) }
     }
 
+    /// Whether the row with the bytes `content` ends with the question for a user's name, as displayed.
+    public static func asksForLogin(displayed content: UnsafeRawBufferPointer) -> Bool {
+        displayed(content).ends(with: "login: ")
+    }
+
     /// The row's text. Few edits are in a prompt's row, and a guest may print any number of rows.
     private static func displayed(_ content: UnsafeRawBufferPointer) -> [UInt8] {
         var text: [UInt8] = []

@@ -135,6 +135,43 @@ enum BootTable {
 
     private static let doubts = [
         Row(
+            name: "a reset at a shell, confirmed by the login prompt after it",
+            pieces: [
+                (
+                    0,
+                    linux + "[    1.000000] Run /init as init process\r\nDebian GNU/Linux 12 vm ttyS0\r\n\r\nvm login: "
+                ),
+                (11_000, "root\r\nroot@vm:~# "), (20_000, "./crash\r\n"),
+                (20_800, "«doubtful»" + linux + "[    0.650000] a\r\n"),
+                (
+                    21_600,
+                    "[    1.300000] Run /init as init process\r\nDebian GNU/Linux 12 vm ttyS0\r\n\r\nvm login: «kernel»"
+                ),
+            ]
+        ),
+        Row(
+            name: "a reset soon after the first login prompt, confirmed by the second",
+            pieces: [
+                (0, linux + "[    0.900000] Run /init as init process\r\nvm login: "),
+                (2000, "\r\n«doubtful»" + linux + "[    0.900000] Run /init as init process\r\nvm login: «kernel»"),
+            ]
+        ),
+        Row(
+            name: "dmesg at a shell, and the login prompt after it",
+            pieces: [
+                (0, linux + "[    1.000000] Run /sbin/init\r\nweb login: "), (11_000, "root\r\nroot@web:~# "),
+                (12_000, "dmesg | head -1\r\n«doubtful»" + linux + "root@web:~# "),
+                (14_000, "exit\r\nlogout\r\n\r\nweb login: "),
+            ]
+        ),
+        Row(
+            name: "a console's log, shown at a shell with its login prompts",
+            pieces: [
+                (0, linux + "[    1.000000] Run /sbin/init\r\nweb login: "), (11_000, "root\r\nroot@web:~# "),
+                (12_000, "cat boot.log\r\n«doubtful»" + linux + "web login: root\r\nweb login: root@web:~# "),
+            ]
+        ),
+        Row(
             name: "dmesg at a shell",
             pieces: [
                 (0, linux + "[    1.000000] Run /sbin/init\r\nweb login: root\r\n"),
