@@ -143,6 +143,8 @@ struct DoubtfulBoot {
         let (passed, step) = (now - latest.time, stamp - latest.stamp)
         if passed >= Self.pause, abs(step - passed) <= Self.jitter + passed / 100 {
             inPace += passed
+            // A line of which the end is not known is weighed again.
+            latest = KernelClock(stamp: stamp, time: now)
         }
         return inPace >= Self.enoughPace ? .confirmed : .open
     }
