@@ -13,6 +13,7 @@ public struct DecodedLine {
     private let displayed: [UInt8]?
     private let decoder: CharsetDecoder?
     private let sets: CharacterSets
+    private let above: UnsafeRawBufferPointer?
     /// The number of visible characters of a console's line that were painted over with others, or erased.
     public let overwritten: Int
 
@@ -22,6 +23,7 @@ public struct DecodedLine {
         record = line.encoding == .json ? StructuredRecord(parsing: content) : nil
         decoder = line.decoder
         sets = line.sets
+        above = line.above
         guard line.encoding == .raw, !line.isPlain, !DisplayedLine.isPlain(content) else {
             displayed = decoder?.text(of: content)
             overwritten = 0
@@ -29,7 +31,7 @@ public struct DecodedLine {
         }
         var text: [UInt8] = []
         text.reserveCapacity(content.count)
-        overwritten = DisplayedLine.append(content, sets: sets, color: false, to: &text)
+        overwritten = DisplayedLine.append(content, sets: sets, above: above, color: false, to: &text)
         displayed = decoder?.text(of: text) ?? text
     }
 
@@ -77,7 +79,7 @@ public struct DecodedLine {
             return body(content)
         }
         var text: [UInt8] = []
-        DisplayedLine.append(content, sets: sets, color: true, to: &text)
+        DisplayedLine.append(content, sets: sets, above: above, color: true, to: &text)
         return (decoder?.text(of: text) ?? text).withUnsafeBytes(body)
     }
 

@@ -7,7 +7,7 @@ import TextFormats
 // How lines are cut off a batch.
 extension LineSource {
     /// Cuts the next line off the batch, or the part of it in the batch.
-    func cutNext() {
+    func cutNext() throws {
         guard let batch else {
             return
         }
@@ -37,6 +37,7 @@ extension LineSource {
         guard textOffset < windowEnd else {
             return
         }
+        try keepLineBefore(batch)
         if let line = line(in: batch.block.text, to: windowEnd) {
             emit(batch, line)
         } else {
@@ -91,13 +92,13 @@ extension LineSource {
 
     /// Makes `found` the next entry if it is selected.
     func offer(_ cut: Line) {
-        let found = drawn(cut)
-        carried = found.carriedSets.map { (found.end, $0.applied(to: found.sets)) }
-        guard found.start.offset < limit else {
+        guard cut.start.offset < limit else {
             // It follows, without LF, the last line that begins before the limit.
             isAtBound = true
             return
         }
+        let found = drawn(cut)
+        carried = found.carriedSets.map { (found.end, $0.applied(to: found.sets)) }
         guard found.start.offset >= lowest else {
             return
         }
@@ -112,13 +113,15 @@ extension LineSource {
         waiting = line
     }
 
-    /// The line with the character sets that it begins with.
+    /// The line with the character sets that it begins with, and with the line that it may be painted behind.
     func drawn(_ found: Line) -> Line {
-        guard let carried, carried.position == found.start.offset else {
-            return found
-        }
         var line = found
-        line.sets = carried.sets
+        if let carried, carried.position == found.start.offset {
+            line.sets = carried.sets
+        }
+        if let before, before.end == found.start.offset {
+            line.above = before.text
+        }
         return line
     }
 

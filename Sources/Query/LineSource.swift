@@ -9,7 +9,7 @@ import TextFormats
 /// Markers precede the line that begins, or continues, after them.
 final class LineSource {
     let reader: StreamReader
-    private let plan: BlockPlan
+    let plan: BlockPlan
     let filter: LineFilter
     private let isFollowing: Bool
     /// Whether a read may end with a turn and continue in the next.
@@ -39,6 +39,10 @@ final class LineSource {
     var cutter = DisplayedLineCutter()
     /// The character sets that the line at a position begins with, if they are not the usual ones.
     var carried: (position: UInt64, sets: CharacterSets)?
+    /// The line before one that may be painted behind it.
+    var before: LineBefore?
+    /// Where reading begins, until it has begun.
+    private var start: Cursor?
     /// The first offset in the batch where the filter's literal was found, and from where it was searched.
     var literalHit: (from: Int, offset: Int)?
     /// The same for the beginning of an array in JSON.
@@ -87,6 +91,7 @@ final class LineSource {
         self.floor = floor ?? start.offset
         lowest = isLeap ? start.offset : 0
         hasLeapt = isLeap
+        self.start = isLeap ? nil : start
         self.limit = limit
         position = start
         cursor = start
@@ -147,7 +152,7 @@ final class LineSource {
                 }
                 continue
             }
-            cutNext()
+            try cutNext()
         }
     }
 
@@ -285,7 +290,10 @@ final class LineSource {
             if try resolveLeap(loaded) {
                 return try load()
             }
+        } else if let start, loaded.hasText {
+            try learnSets(at: start, loaded)
         }
+        start = loaded.hasText ? nil : start
         events.append(contentsOf: loaded.events)
         position = found.next
         textOffset = loaded.startOffset

@@ -26,6 +26,8 @@ public struct Line {
     var sets = CharacterSets()
     /// How it changes those that the next line begins with; nil when that begins with the usual ones.
     var carriedSets: CharacterSets?
+    /// The line before it, if a console's line moves the cursor up to that. Its source owns it.
+    var above: UnsafeRawBufferPointer?
 
     public var end: UInt64 { start.offset + UInt64(bytes.count) }
 
@@ -58,6 +60,7 @@ public struct Line {
         var line = self
         line.bytes = bytes
         line.isPlain = false
+        line.above = nil
         return line
     }
 

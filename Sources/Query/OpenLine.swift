@@ -39,6 +39,37 @@ enum OpenLine {
         return max(offset, floor)
     }
 
+    /// The line before the one that begins at `position`, without its LF; nil when a line does not end there, when it is
+    /// longer than `limit` bytes, or when bytes are missing in between.
+    static func line(endingAt position: UInt64, limit: UInt64, _ reader: StreamReader) throws -> [UInt8]? {
+        guard position > 0 else {
+            return nil
+        }
+        let floor = position - min(position, limit + 2)
+        let begun = try start(before: position - 1, notBefore: floor, reader)
+        guard begun > floor || floor == 0 else {
+            return nil
+        }
+        var bytes: [UInt8] = []
+        var cursor = Cursor(offset: begun)
+        while cursor.offset < position {
+            guard let batch = try reader.batch(at: cursor), batch.start == cursor.offset,
+                !hasCut(in: position...position, batch.block)
+            else {
+                return nil
+            }
+            let end = min(batch.block.end, position)
+            bytes += batch.block.text[Int(batch.start - batch.block.offset)..<Int(end - batch.block.offset)]
+            cursor = batch.next
+        }
+        return bytes.popLast() == Lines.feed ? bytes : nil
+    }
+
+    /// Whether a marker at one of the positions ends a line.
+    static func hasCut(in positions: ClosedRange<UInt64>, _ block: Block) -> Bool {
+        block.records.contains { $0.isMarker && positions.contains($0.offset) && cuts($0) }
+    }
+
     /// The block with the byte before `position`, and whether a marker that ends the block before it begins a line with
     /// that byte; nil in a hole.
     private static func block(

@@ -70,6 +70,67 @@ struct DisplayTests {
         #expect(try answer(sample) { $0.pattern = try Pattern("└─", ignoreCase: false) } == "└─┘\n")
     }
 
+    @Test(
+        "a result that is painted behind the line before has its text, wherever the bytes are divided",
+        arguments: 0...28
+    )
+    func resultOfService(cut: Int) throws {
+        let text = Array("* x ...\r\n\u{1b}[A\u{1b}[9C[ !! ]\r\nend\n".utf8)
+        func part(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
+        let sample = try sample([("zero\n" + part(text.prefix(cut)), 0)])
+        if cut % 2 == 0 {
+            try sample.roll()
+        }
+        try sample.append(part(text.dropFirst(cut)), after: 1000)
+        if cut % 3 == 0 {
+            try sample.roll()
+            try sample.seal("console0")
+        }
+        let shown = "* x ...  [ !! ]\n"
+        #expect(try answer(sample) == "zero\n* x ...\n" + shown + "end\n")
+        #expect(try answer(sample) { $0.tail = 2 } == shown + "end\n")
+        #expect(try answer(sample) { $0.pattern = try Pattern("x.*!!") } == shown)
+        #expect(try answer(sample) { $0.severities = .emergency ... .error } == shown)
+        #expect(
+            try answer(sample) {
+                $0.pattern = try Pattern("^end")
+                $0.context.before = 1
+            } == shown + "end\n"
+        )
+    }
+
+    @Test("a result is not joined to a line before a gap")
+    func resultBehindGap() throws {
+        let sample = try sample([("* x ...\r\n", 0)])
+        let gap = GapDetail(reason: .rateLimit, bytes: 7, lines: 1, since: sample.now, isClosed: true)
+        try sample.mark(RecordDetail(gap: gap), "console0")
+        try sample.append("\u{1b}[A\u{1b}[9C[ ok ]\r\n", after: 1000)
+        #expect(try answer(sample).hasSuffix(" --\n         [ ok ]\n"))
+    }
+
+    @Test("the last lines have the character sets that earlier rows have chosen", arguments: [false, true])
+    func setsOfEarlierRows(isRolled: Bool) throws {
+        let sample = try sample([("\u{1b}[2J\u{1b}(0\u{1b}[1;1Hlqqqqk", 0)])
+        if isRolled {
+            try sample.roll()
+        }
+        try sample.append("\u{1b}[2;1Hx    x\u{1b}[3;1Htqqqqu\u{1b}[4;1Hmqqqqj\u{1b}(B\r\n", after: 1000)
+        try sample.append("\u{e}\u{1b}[1;1Hlqk x\u{1b}[2;1Hxyzk\u{1b}[3;1Habc\u{f}", after: 1000)
+        let lines = try answer(sample).split(separator: "\n")
+        #expect(lines == ["┌────┐", "│    │", "├────┤", "└────┘", "┌─┐ │", "│≤≥┐", "▒␉␌"])
+        for count in 1...7 {
+            let tail = try answer(sample) { $0.tail = count }
+            #expect(tail.split(separator: "\n") == lines.suffix(count))
+        }
+        for context in 1...3 {
+            let found = try answer(sample) {
+                $0.pattern = try Pattern("▒")
+                $0.context.before = context
+            }
+            #expect(found.split(separator: "\n") == lines.suffix(context + 1))
+        }
+    }
+
     @Test("a login is read although a clock is painted in a corner")
     func corner() throws {
         let clock = (1...3).map { "\u{1b}[s\u{1b}[1;70H12:00:0\($0)\u{1b}[u" }

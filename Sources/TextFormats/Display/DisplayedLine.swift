@@ -62,17 +62,21 @@ public enum DisplayedLine {
 
     /// Appends the line with the bytes `content`, of which the line's end is no part. `sets` are the character sets at
     /// its beginning, as far as they are known. Edits of the row touch at most `work` cells, as many as programs need by
-    /// default.
+    /// default. `above` is the line before it; where the line is painted behind that, both are shown.
     ///
     /// Returns the number of visible characters that were painted over with others, or erased.
     @discardableResult
     public static func append(
         _ content: UnsafeRawBufferPointer,
         sets known: CharacterSets = CharacterSets(),
+        above: UnsafeRawBufferPointer? = nil,
         color: Bool,
         work: Int? = nil,
         to out: inout [UInt8]
     ) -> Int {
+        if let above, let overwritten = append(content, behind: above, color: color, to: &out) {
+            return overwritten
+        }
         let start = out.count
         let sets = known.isInitial && LineDrawing.precedes(content) ? .drawing : known
         if sets.isInitial, copy(content, color: color, to: &out) {

@@ -98,6 +98,16 @@ public struct DisplayedRows {
         let next = scanner.end(in: rest) ?? (isWhole ? scanner.openDeparture : nil)
         return next.map { start + $0 }
     }
+
+    /// Where the last row of `line` begins.
+    static func lastRow(of line: UnsafeRawBufferPointer, isWhole: Bool) -> Int {
+        var rows = DisplayedRows(of: line, isWhole: isWhole)
+        var start = 0
+        while let next = rows.next(after: start), next < line.count {
+            start = next
+        }
+        return start
+    }
 }
 
 /// Cuts a text that grows.

@@ -299,6 +299,16 @@ struct RowPainter {
         }
     }
 
+    /// The cursor returns to the row's beginning from the next line, which begins with the usual character sets; false when
+    /// it was in another row.
+    mutating func returnFromNextLine() -> Bool {
+        guard !row.isAway else {
+            return false
+        }
+        (column, sets, insertsCharacters) = (0, CharacterSets(), false)
+        return true
+    }
+
     // MARK: - Styles
 
     private mutating func setStyle(_ sequence: UnsafeRawBufferPointer) {

@@ -30,7 +30,7 @@ public struct ShownRow: Sendable {
     public mutating func add(_ piece: UnsafeRawBufferPointer, sets pieceSets: CharacterSets, isWhole: Bool) -> Next {
         let shown = bytes.withUnsafeBytes { Self.text($0, sets) }
         bytes.append(contentsOf: piece)
-        let start = bytes.withUnsafeBytes { Self.lastRow(of: $0, isWhole: isWhole) }
+        let start = bytes.withUnsafeBytes { DisplayedRows.lastRow(of: $0, isWhole: isWhole) }
         guard start == 0 else {
             bytes.removeFirst(start)
             return .restarted
@@ -43,15 +43,5 @@ public struct ShownRow: Sendable {
         var text: [UInt8] = []
         DisplayedLine.append(bytes, sets: sets, color: false, to: &text)
         return text
-    }
-
-    /// Where the last row in `bytes` begins.
-    private static func lastRow(of bytes: UnsafeRawBufferPointer, isWhole: Bool) -> Int {
-        var rows = DisplayedRows(of: bytes, isWhole: isWhole)
-        var start = 0
-        while let next = rows.next(after: start), next < bytes.count {
-            start = next
-        }
-        return start
     }
 }
