@@ -46,6 +46,33 @@ import Testing
         }
     }
 
+    @Test(
+        "a boolean parameter is true or false in any usual spelling, and nothing else",
+        arguments: [
+            "all", "previous-instance", "follow", "prefix", "markers", "timestamps", "color", "utc", "resumable",
+        ]
+    )
+    func booleans(name: String) throws {
+        let now = Timestamp(microseconds: 1_700_000_000_000_000)
+        func parameters(_ value: String) throws -> LogParameters {
+            try LogParameters(RequestTarget([], [name: [value]]), now: now)
+        }
+        let yes = try parameters("1")
+        let no = try parameters("0")
+        #expect(yes.parameters != no.parameters || yes.isResumable != no.isResumable)
+        let spellings = [
+            "true": yes, "True": yes, "YES": yes, "on": yes, "false": no, "False": no, "FALSE": no, "No": no, "off": no,
+        ]
+        for (word, expected) in spellings {
+            let found = try parameters(word)
+            #expect(found.parameters == expected.parameters && found.isResumable == expected.isResumable, "\(word)")
+        }
+        for word in ["maybe", "2", "", "truee", "-1"] {
+            let error = #expect(throws: APIError.self) { try parameters(word) }
+            #expect(error?.status == 400 && error?.message.hasPrefix("\(name)=\(word): must be true or false") == true)
+        }
+    }
+
     @Test("a request for log text is unchanged after encoding and decoding as parameters")
     func logRequestRoundTrip() throws {
         let now = Timestamp(microseconds: 1_700_000_000_000_000)

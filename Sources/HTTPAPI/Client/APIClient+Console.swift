@@ -33,8 +33,8 @@ extension APIClient {
         onNotice: @escaping @Sendable (String) -> Void = { _ in },
         _ onOutput: @escaping @Sendable ([UInt8]) -> Void
     ) async throws -> ConsoleEnd {
+        let isStrict = try target.flag("strict") ?? false
         let channel = try await upgrade(target)
-        let isStrict = target.flag("strict")
         return try await channel.executeThenClose { inbound, outbound in
             try await withThrowingTaskGroup(of: ConsoleEnd?.self) { tasks in
                 tasks.addTask {

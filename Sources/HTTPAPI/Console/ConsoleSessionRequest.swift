@@ -34,12 +34,12 @@ struct ConsoleSessionRequest: Sendable {
     /// The parameters of the console route.
     static let parameters: RouteParameters = ["stream", "mode", "strict"]
 
-    /// The request in the console route's path and parameters.
-    init(of vm: String, _ target: RequestTarget) {
+    /// The request in the console route's path and parameters. Throws `APIError` 400 for a wrong value of `strict`.
+    init(of vm: String, _ target: RequestTarget) throws(APIError) {
         self.vm = vm
         stream = target["stream"]
         mode = target["mode"]
-        isStrict = target.flag("strict")
+        isStrict = try target.flag("strict") ?? false
     }
 
     /// The request of a client that presents `token` and offers these subprotocols. Several may present the same token,

@@ -37,12 +37,19 @@ public struct RequestTarget: Hashable, Sendable {
 
     subscript(name: String) -> String? { parameters[name]?.first }
 
-    /// Whether the parameter is present and not `0` or `false`.
-    func flag(_ name: String) -> Bool {
+    private static let yes: Set<String> = ["1", "true", "yes", "on"]
+    private static let no: Set<String> = ["0", "false", "no", "off"]
+
+    /// The value of the boolean parameter `name`; nil when it is absent. Throws `APIError` 400 for any other word.
+    func flag(_ name: String) throws(APIError) -> Bool? {
         guard let value = self[name] else {
-            return false
+            return nil
         }
-        return value != "0" && value != "false"
+        let word = value.lowercased()
+        guard Self.yes.contains(word) || Self.no.contains(word) else {
+            throw .badRequest("\(name)=\(value.prefix(100)): must be true or false (1 or 0, yes or no, on or off)")
+        }
+        return Self.yes.contains(word)
     }
 
     /// The path, without the parameters, which may hold secrets.

@@ -32,8 +32,8 @@ public struct LogParameters: Sendable {
         }
         request = LogRequest()
         request.vms = try Self.distinct(target.parameters["vm"] ?? [])
-        request.all = target.flag("all")
-        request.previousInstance = target.flag("previous-instance")
+        request.all = try target.flag("all") ?? false
+        request.previousInstance = try target.flag("previous-instance") ?? false
         var selection = Selection()
         selection.streams = try target.parameters["stream"].map { Set(try $0.map(RequestWords.stream)) }
         selection.since = try value("since") { try RequestWords.time($0, $1, now: now).first }
@@ -44,7 +44,7 @@ public struct LogParameters: Sendable {
         selection.boot = try value("boot", RequestWords.boot)
         selection.severities = try target["severity"].map(RequestWords.severities)
         selection.fields = try RequestWords.fields(target.parameters["field"] ?? [])
-        let ignoreCase = target["ignore-case"].map { _ in target.flag("ignore-case") }
+        let ignoreCase = try target.flag("ignore-case")
         selection.pattern = try target["grep"].map {
             try RequestWords.pattern($0, ignoreCase: ignoreCase, isBounded: true)
         }
@@ -52,16 +52,16 @@ public struct LogParameters: Sendable {
         selection.context.after = try value("after", RequestWords.context) ?? 0
         try RequestWords.checkContext(of: selection, option: "before, after", filters: "grep, severity or field")
         selection.cursor = target["cursor"]
-        selection.follow = target.flag("follow")
+        selection.follow = try target.flag("follow") ?? false
         selection.charsets = try target["charset"].map(RequestWords.charset) ?? charsets
         request.selection = selection
         request.rendering.format = try target["format"].map(RequestWords.format) ?? .text
-        request.rendering.timestamps = target.flag("timestamps")
-        request.rendering.prefix = target["prefix"].map { _ in target.flag("prefix") }
-        request.rendering.color = target.flag("color")
-        request.rendering.utc = target.flag("utc")
-        request.rendering.markers = target["markers"].map { _ in target.flag("markers") } ?? true
-        isResumable = target.flag("resumable")
+        request.rendering.timestamps = try target.flag("timestamps") ?? false
+        request.rendering.prefix = try target.flag("prefix")
+        request.rendering.color = try target.flag("color") ?? false
+        request.rendering.utc = try target.flag("utc") ?? false
+        request.rendering.markers = try target.flag("markers") ?? true
+        isResumable = try target.flag("resumable") ?? false
     }
 
     /// The target of this request.

@@ -114,7 +114,7 @@ extension V1API {
 
     /// Joins a console over a WebSocket.
     func console(_ call: Call) throws(APIError) -> WebSocketSession {
-        let request = ConsoleSessionRequest(of: call.value("vm"), call.target)
+        let request = try ConsoleSessionRequest(of: call.value("vm"), call.target)
         try call.caller.require(request.mode == "watch" && call.caller.access.permits(.read) ? .read : .console)
         return WebSocketSession(caller: call.caller) { [context] streams in
             try await ConsoleBridge(context: context, caller: call.caller).serve(request, streams)

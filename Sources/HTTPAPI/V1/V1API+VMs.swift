@@ -59,8 +59,8 @@ extension V1API {
 
     func boots(_ call: Call) async throws -> Response {
         let store = context.store(for: call.caller)
+        let isPrevious = try call.target.flag("previous-instance") ?? false
         let vm = try await call.read {
-            let isPrevious = call.target.flag("previous-instance")
             let word = try context.storedWord(call.value("vm"), in: store)
             return try VMLookup.resolve(word, in: store, previousInstance: isPrevious)
         }
