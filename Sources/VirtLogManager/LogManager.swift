@@ -154,7 +154,7 @@ public final class LogManager: @unchecked Sendable {
     /// Runs `body` with the parsed path, or answers with the error.
     private func withPath<Value>(_ text: String, _ completion: Completion<Value>, _ body: (LogPath) -> Void) {
         do throws(LogManagerError) {
-            body(try LogPath(text, below: options.allowed))
+            body(try LogPath(text, below: options.allowed, setting: options.allowedSetting))
         } catch {
             completion(.failure(error))
         }
@@ -215,7 +215,7 @@ public final class LogManager: @unchecked Sendable {
         do throws(SystemError) {
             return try path.directory()
         } catch {
-            throw .system("Unable to open file: \(path.text)", error.code)
+            throw path.refusal(error)
         }
     }
 
@@ -237,7 +237,7 @@ public final class LogManager: @unchecked Sendable {
             let file = try directory.openRegular(path.name, O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
             return LogPosition(try FileAttributes(of: file.raw, path.text))
         } catch {
-            throw .system("Unable to open file: \(path.text)", error.code)
+            throw path.refusal(error)
         }
     }
 

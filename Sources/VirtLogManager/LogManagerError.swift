@@ -16,9 +16,9 @@ struct LogManagerError: Error, Equatable {
 
     private static let logging: Int32 = 63
 
-    /// A system call failed (`VIR_ERR_SYSTEM_ERROR`); `what` names the operation.
-    static func system(_ what: String, _ code: Int32) -> LogManagerError {
-        let text = "\(what): \(SystemError("", code: code).reason)"
+    /// A system call failed (`VIR_ERR_SYSTEM_ERROR`); `what` names the operation, and `hint` what errno does not say.
+    static func system(_ what: String, _ code: Int32, hint: String? = nil) -> LogManagerError {
+        let text = "\(what): \(SystemError("", code: code).reason)\(hint.map { " (\($0))" } ?? "")"
         return LogManagerError(code: 38, domain: logging, message: text, pattern: "%s", detail: text, number: code)
     }
 

@@ -14,8 +14,12 @@ struct LogPath: Hashable {
     /// The allowed folder with the file, in whose path links are followed; nil: every folder is allowed.
     @Bytewise private(set) var allowedFolder: String?
 
-    /// The path `text`, if it is below one of the folders `allowed`; nil: any.
-    init(_ text: String, below allowed: [String]?) throws(LogManagerError) {
+    /// The path `text`, if it is below one of the folders `allowed` by `setting`; nil: any.
+    init(
+        _ text: String,
+        below allowed: [String]?,
+        setting: String = LogManager.Options.allowedKey
+    ) throws(LogManagerError) {
         let names = text.utf8.split(separator: UInt8(ascii: "/"))
         guard text.utf8.first == UInt8(ascii: "/"), !names.contains(where: { $0.elementsEqual("..".utf8) }) else {
             throw .invalidArgument("a log's path must be absolute, without '..': \(text)")
@@ -30,7 +34,9 @@ struct LogPath: Hashable {
             path.utf8.starts(with: (folder == "/" ? folder : folder + "/").utf8)
         }
         guard let folder else {
-            throw .system("Cannot open log file: '\(text)' is not below \(allowed.joined(separator: ", "))", EACCES)
+            let remedy = "add its folder to \(setting), then send SIGUSR1 to the log daemon"
+            let folders = allowed.joined(separator: ", ")
+            throw .system("Cannot open log file: '\(text)' is not below \(folders); \(remedy)", EACCES)
         }
         allowedFolder = folder
     }
@@ -44,6 +50,13 @@ struct LogPath: Hashable {
             self.text = text
             allowedFolder = nil
         }
+    }
+
+    /// The answer to a client when the file, or its folder, cannot be opened because of `error`.
+    func refusal(_ error: SystemError) -> LogManagerError {
+        let isLink = error.code == ELOOP && allowedFolder != nil
+        let rule = allowedFolder.map { "links are refused below \($0): use the path without links" }
+        return .system("Unable to open file: \(text)", error.code, hint: isLink ? rule : nil)
     }
 
     var name: String { DirectoryHandle.split(text).name }

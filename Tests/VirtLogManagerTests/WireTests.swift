@@ -361,6 +361,7 @@ import Testing
             let answer = String(decoding: client.message(), as: UTF8.self)
             let words = "Unable to open file: \(allowed + path): Too many levels of symbolic links"
             #expect(answer.contains(words), "\(answer)")
+            #expect(answer.contains("links are refused below \(allowed)"), "\(answer)")
             #expect(client.read(allowed + path, 0, 0) == nil)
         }
         #expect(access(elsewhere.path + "/new.log", F_OK) != 0)
@@ -378,6 +379,16 @@ import Testing
         close(good.pipe)
         host.stop()
         #expect(access(elsewhere.path + "/good.log", F_OK) != 0)
+    }
+
+    @Test("the answer to a log outside the allowed folders names the setting")
+    func outside() throws {
+        let folder = TemporaryFolder()
+        let host = try LogHost(allowed: [folder.path + "/in"])
+        let client = try RawClient(host)
+        client.call(1, RawClient.owner + RawClient.text(folder.path + "/x.log") + words(0))
+        let answer = String(decoding: client.message(), as: UTF8.self)
+        #expect(answer.contains("add its folder to libvirt.log-folders"), "\(answer)")
     }
 
     @Test("spellings of one path are one log, and so are two paths to one file")
