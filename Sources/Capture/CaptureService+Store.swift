@@ -37,12 +37,27 @@ extension CaptureService {
         folders.withLock { $0.first?.noteUnrecorded(change) }
     }
 
-    /// How long `checkStore` waits for the disk, in seconds.
+    /// How long `check` waits for the disk, in seconds.
     private static let checkLimit = 3
 
-    /// Throws what would keep a service with `options` from opening its store for good. Changes nothing, and does not
-    /// wait for a disk that hangs, as a service does not.
-    public static func checkStore(_ options: Options) throws(SystemError) {
+    /// Throws what would keep a service with `options` from beginning for good: another process has the folder of the
+    /// rings or the store, or the store cannot be opened. Changes nothing, and does not wait for a disk that hangs, as a
+    /// service does not.
+    ///
+    /// The locks of a process that `willEnd` before the service begins do not keep it from that.
+    public static func check(
+        _ options: Options,
+        willEnd: (_ process: Int32) -> Bool = { _ in false }
+    ) throws(SystemError) {
+        let holder = InflightFolder.holder(of: options.inflight)
+        if let holder, !willEnd(holder) {
+            throw InflightFolder.isHeld(options.inflight, by: holder)
+        }
+        // The process that has the rings has the store's lock too.
+        try checkStore(options, isUnlocked: holder != nil)
+    }
+
+    static func checkStore(_ options: Options, isUnlocked: Bool = false) throws(SystemError) {
         let opening = StoreOpening(
             store: Store(root: options.store, fileSystem: options.fileSystem),
             isExclusive: options.isExclusive,
@@ -51,7 +66,7 @@ extension CaptureService {
         let result = Mutex<Result<Void, SystemError>>(.success(()))
         let checked = OneShot()
         let thread = try WorkerThread(name: "gl-check") {
-            let outcome = Result { () throws(SystemError) in try opening.check() }
+            let outcome = Result { () throws(SystemError) in try opening.check(isUnlocked: isUnlocked) }
             result.withLock { $0 = outcome }
             checked.signal()
         }

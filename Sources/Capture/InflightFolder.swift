@@ -43,9 +43,22 @@ final class InflightFolder {
         if let file = try StoredFile.locked(at: path, within: StoredFile.lockWait) {
             return file
         }
-        let number = try? StoredFile(path, .read, on: LinuxFileSystem()).read(at: 0, count: 32)
-        let owner = number.map { String(decoding: $0.prefix { $0 > 0x20 }, as: UTF8.self) }
-        throw SystemError("lock", folder, code: SystemError.wouldBlock, reason: "in use by process \(owner ?? "?")")
+        throw isHeld(folder, by: holder(of: folder) ?? 0)
+    }
+
+    /// The id of the process that has the folder at `path`, 0 when that is not known; nil when none has it.
+    static func holder(of path: String) -> Int32? {
+        guard let file = try? StoredFile(path + "/" + lockName, .read, on: LinuxFileSystem()), file.isLocked else {
+            return nil
+        }
+        let text = (try? file.read(at: 0, count: 32)) ?? []
+        return Int32(String(decoding: text.prefix { $0 > 0x20 }, as: UTF8.self)) ?? 0
+    }
+
+    /// The error of a folder that `process` has.
+    static func isHeld(_ folder: String, by process: Int32) -> SystemError {
+        let owner = process > 0 ? String(process) : "?"
+        return SystemError("lock", folder, code: SystemError.wouldBlock, reason: "in use by process \(owner)")
     }
 
     /// The rings of ended processes in the folder.

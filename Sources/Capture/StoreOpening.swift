@@ -30,15 +30,18 @@ struct StoreOpening: Sendable {
         return Opened(identity: try StoreIdentity(of: store), owner: owner, lock: lock)
     }
 
-    /// Throws the error that `open` would, unless that may succeed later: the error is transient, or the lock is held.
-    /// Changes nothing. The calling thread accesses files as the store's owner from then on.
-    func check() throws(SystemError) {
+    /// Throws the error that `open` would, unless it is transient; a lock that is held is one if it `isUnlocked` by the
+    /// time the store is opened. Changes nothing. The calling thread accesses files as the store's owner from then on.
+    func check(isUnlocked: Bool) throws(SystemError) {
         do throws(SystemError) {
             if usesOwner, store.fileSystem.status(store.root) != nil {
                 FileOwner(of: store.root)?.become()
             }
             try FolderAccess.check(store.root)
             try StoreIdentity.checkAccess(to: store)
+            if isExclusive, !isUnlocked, StoreLock.isHeld(of: store) {
+                throw StoreLock.held(store)
+            }
         } catch  where error.isTransient {}
     }
 }
@@ -55,12 +58,18 @@ final class StoreLock: @unchecked Sendable {
     init(of store: Store) throws(SystemError) {
         file = try StoredFile(store.root + "/" + Self.name, .create, on: store.fileSystem)
         guard file.lock() else {
-            throw SystemError(
-                "lock",
-                store.root,
-                code: SystemError.wouldBlock,
-                reason: "another guestlog serve uses this store"
-            )
+            throw Self.held(store)
         }
+    }
+
+    /// Whether a running daemon holds the lock.
+    static func isHeld(of store: Store) -> Bool {
+        (try? StoredFile(store.root + "/" + name, .read, on: store.fileSystem))?.isLocked ?? false
+    }
+
+    /// The error of a store whose lock is held.
+    static func held(_ store: Store) -> SystemError {
+        let reason = "another guestlog serve uses this store"
+        return SystemError("lock", store.root, code: SystemError.wouldBlock, reason: reason)
     }
 }

@@ -64,6 +64,11 @@ public struct Configuration: Sendable {
     /// The programs to which what is stored is sent.
     public var outputs: [OutputSettings] = []
 
+    /// The file that it was read from; nil: there is none, and these are the defaults.
+    public private(set) var file: String?
+    /// The file that is read when none is named.
+    public static let usualFile = "/etc/guestlog/guestlog.yaml"
+
     /// Limits of the VMs that match.
     public struct Override: Hashable, Sendable {
         public var vms: VMPattern
@@ -103,6 +108,7 @@ public struct Configuration: Sendable {
     /// Parses `text`; `file` is named in errors.
     public init(file: String, text: String) throws(ConfigurationError) {
         self.init()
+        self.file = file
         let top = try ConfigurationReader(file: file, text: text)
         try top.allow([
             "store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack",
@@ -142,6 +148,12 @@ public struct Configuration: Sendable {
         }
         if let path = try top.absolutePath("socket"), named.socket == nil {
             socket = path
+        }
+        if named.socket == nil, socket.utf8.count > UnixSocket.longestPath {
+            throw top.error(
+                at: top.contains("socket") ? "socket" : "runtime",
+                "\(socket): \(UnixSocket.pathRule); choose a shorter one"
+            )
         }
     }
 

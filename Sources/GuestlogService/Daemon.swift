@@ -50,7 +50,7 @@ public final class Daemon {
         // An upgrade renames another file over this program's.
         process = try DaemonProcess(
             replacedBy: ProgramImage.path(),
-            on: SIGUSR2,
+            on: [SIGUSR2],
             logLevel: configuration.logLevel,
             options
         )
@@ -96,8 +96,10 @@ public final class Daemon {
 
     /// Throws what would keep a daemon with `configuration` from beginning. Changes nothing.
     public static func check(_ configuration: Configuration) throws(SystemError) {
-        try DaemonFolders.check(configuration)
-        try CaptureService.checkStore(configuration.captureOptions(inflight: configuration.runtime + "/inflight"))
+        var options = configuration.captureOptions(inflight: configuration.runtime + "/inflight")
+        options.isExclusive = true
+        try DaemonFolders.check(options.inflight, socket: configuration.socket)
+        try CaptureService.check(options, willEnd: PreviousDaemon(socket: configuration.socket).isIn)
     }
 
     private static func hubOptions(_ configuration: Configuration) -> ConsoleHub.Options {

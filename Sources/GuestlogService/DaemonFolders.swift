@@ -8,13 +8,18 @@ public enum DaemonFolders {
     /// Creates the runtime folder and the socket's folder, with their parents. The store's folder is created on a
     /// thread that may wait for its disk.
     public static func prepare(_ configuration: Configuration) throws(SystemError) {
+        try UnixSocket.check(path: configuration.socket)
         try LinuxFileSystem().makeDirectories(configuration.runtime)
         try makeFolder(of: configuration.socket)
     }
 
-    /// Throws when these folders cannot be created, or nothing in them. Changes nothing.
-    static func check(_ configuration: Configuration) throws(SystemError) {
-        for folder in [configuration.runtime, DirectoryHandle.split(configuration.socket).directory] {
+    /// Throws when a daemon could not create `folder`, or nothing in it, or not listen at `socket`. Changes nothing.
+    static func check(_ folder: String, socket: String) throws(SystemError) {
+        try UnixSocket.check(path: socket)
+        if let found = FileAttributes(at: socket), found.kind != .socket {
+            throw SystemError("listen", socket, code: EEXIST, reason: "it is \(found.kind.words), not a socket")
+        }
+        for folder in [folder, DirectoryHandle.split(socket).directory] {
             do throws(SystemError) {
                 try FolderAccess.check(folder)
             } catch  where error.code == ENOSPC {

@@ -16,7 +16,7 @@ final class DaemonProcess {
     /// The path of the program that replaces this image.
     private let program: String
     private let signals: SignalQueue
-    private let replacing: Int32
+    private let replacing: [Int32]
 
     /// Why a daemon ends.
     enum StopReason {
@@ -32,19 +32,19 @@ final class DaemonProcess {
     /// The interval between messages about waiting for the store, in seconds.
     private static let storeInterval = 10
 
-    /// A daemon that the signal `replacing` replaces by `program`. To be made before there are other threads, which
+    /// A daemon that each of the signals `replacing` replaces by `program`. To be made before there are other threads, which
     /// leave the signals to this one. The store's disk is not touched. Throws EWOULDBLOCK when another daemon has the
     /// runtime folder.
     init(
         replacedBy program: String,
-        on replacing: Int32,
+        on replacing: [Int32],
         logLevel: DiagnosticLevel,
         _ options: CaptureService.Options
     ) throws {
         self.program = program
         self.replacing = replacing
         signal(SIGPIPE, SIG_IGN)
-        signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP, replacing])
+        signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP] + replacing)
         keeper = KeeperClient(service)
         diagnostics = Diagnostics(threshold: logLevel)
         capture = try CaptureService(options, diagnostics: diagnostics)
@@ -101,7 +101,7 @@ final class DaemonProcess {
         case SIGHUP:
             reload()
             return nil
-        case replacing:
+        case _ where replacing.contains(signal):
             return replacementVersion().map { .replace(version: $0) }
         default:
             return .stop

@@ -10,8 +10,8 @@ import VirtLogManager
 
 /// `guestlog virtlogd`: libvirt's log daemon, in a process of its own.
 ///
-/// SIGUSR1 replaces the image by the program at the path it was started from, with all logs, as virtlogd does: a new
-/// version of this program, or virtlogd itself.
+/// SIGUSR1, or SIGUSR2, replaces the image by the program at the path it was started from, with all logs, as virtlogd
+/// does: a new version of this program, or virtlogd itself.
 public final class Virtlogd {
     /// The command line options, as virtlogd has them.
     public struct Options: Sendable {
@@ -54,18 +54,15 @@ public final class Virtlogd {
         settings = try Self.settings(options, paths)
         process = try DaemonProcess(
             replacedBy: CommandLine.arguments[0],
-            on: SIGUSR1,
+            // virtlogd has SIGUSR1, `guestlog serve` SIGUSR2; the default action of either would end all logs.
+            on: [SIGUSR1, SIGUSR2],
             logLevel: configuration.logLevel,
             Self.captureOptions(configuration, paths)
         )
         capture = process.capture
         control = try EventLoop()
-        let isRoot = geteuid() == 0
-        let managing = LogManager.Options(
-            limits: settings.limits,
-            allowed: isRoot ? configuration.logFolders : nil,
-            rate: configuration.logRate
-        )
+        var managing = Self.managing(configuration)
+        managing.limits = settings.limits
         manager = LogManager(managing, capture: capture, loop: control)
         table = LogTable(in: paths.runtime + "/held", service: process.service)
         server = LogManagerServer(
@@ -78,17 +75,35 @@ public final class Virtlogd {
         )
     }
 
-    /// Throws what would keep a daemon with these options from beginning. Changes nothing.
-    public static func check(_ options: Options, _ configuration: Configuration) throws {
+    /// Throws what would keep a daemon with these options from beginning. Changes nothing. Returns what would not work as
+    /// with the log daemon that it is to replace.
+    public static func check(_ options: Options, _ configuration: Configuration) throws -> [String] {
         let paths = VirtlogdPaths(options, runtime: configuration.runtime)
         _ = try settings(options, paths)
-        try DaemonFolders.check(configuration)
-        try CaptureService.checkStore(captureOptions(configuration, paths))
+        let capture = captureOptions(configuration, paths)
+        try DaemonFolders.check(configuration.runtime, socket: configuration.socket)
+        try DaemonFolders.check(capture.inflight, socket: paths.socket)
+        let previous = PreviousDaemon(socket: paths.socket)
+        try CaptureService.check(capture, willEnd: previous.isIn)
+        let managing = Self.managing(configuration)
+        return previous.otherProgramsLogs.filter { !managing.allows($0) }.map { path in
+            "\(path) is not below \(managing.allowedSetting): its domain can write to it until it ends, and cannot be "
+                + "started again before the folder is added there"
+        }
     }
 
     private static func settings(_ options: Options, _ paths: VirtlogdPaths) throws -> VirtlogdSettings {
         let file = options.settings ?? (access(paths.settings, F_OK) == 0 ? paths.settings : nil)
         return try file.map { try VirtlogdSettings(file: $0) } ?? VirtlogdSettings()
+    }
+
+    private static func managing(_ configuration: Configuration) -> LogManager.Options {
+        var options = LogManager.Options(
+            allowed: geteuid() == 0 ? configuration.logFolders : nil,
+            rate: configuration.logRate
+        )
+        options.allowedSetting += " of \(configuration.file ?? Configuration.usualFile)"
+        return options
     }
 
     private static func captureOptions(
@@ -165,6 +180,7 @@ public final class Virtlogd {
         if let socket = past.sockets.first {
             listening = ListeningSocket(Descriptor(owning: socket), path: paths.socket)
         } else {
+            try UnixSocket.check(path: paths.socket)
             try DaemonFolders.makeFolder(of: paths.socket)
             listening = try ListeningSocket(path: paths.socket, mode: 0o700)
         }

@@ -22,6 +22,8 @@ public struct VirtlogdTakeOver {
         public let logs: Int
         /// The path that leads to the running program.
         public let path: String
+        /// What will not work as before.
+        public var warnings: [String] = []
     }
 
     private let processFile: String
@@ -53,15 +55,23 @@ public struct VirtlogdTakeOver {
         guard program(of: process) != ownProgram else {
             throw Refused(description: "process \(process) runs Guestlog already")
         }
-        try check(process)
+        let warnings = try check(process)
         let program = ExchangedProgram(path: path, ownProgram: ownProgram)
+        let isServing = !UnixSocket.listeningPaths(of: process).isEmpty
         try program.exchange()
         do throws(Refused) {
-            return try exchange(process, path, within: limit, otherwise: "it does not react to SIGUSR1")
+            try exchange(process, within: limit, otherwise: "it does not react to SIGUSR1")
+            if isServing {
+                try awaitAnswer(of: process)
+            }
         } catch {
-            try? program.revert()
+            // It would become virtlogd again at its next SIGUSR1, which is requested by `release` only.
+            if self.program(of: process) != ownProgram {
+                try? program.revert()
+            }
             throw error
         }
+        return Outcome(process: process, logs: logs(of: process), path: path, warnings: warnings)
     }
 
     /// Restores virtlogd. May be repeated after it was interrupted.
@@ -79,7 +89,8 @@ public struct VirtlogdTakeOver {
         }
         try program.revert()
         let reason = "it is still writing output to disk, and becomes virtlogd when done"
-        return try exchange(process, path, within: releaseLimit, otherwise: reason)
+        try exchange(process, within: releaseLimit, otherwise: reason)
+        return Outcome(process: process, logs: logs(of: process), path: path)
     }
 
     /// The running daemon, and the path it was started from.
@@ -98,11 +109,12 @@ public struct VirtlogdTakeOver {
         return (process, path)
     }
 
-    /// Throws when this program could not begin in place of `process`.
-    private func check(_ process: Int32) throws(Refused) {
+    /// Throws when this program could not begin in place of `process`. Returns what will not work as before.
+    private func check(_ process: Int32) throws(Refused) -> [String] {
         let command = [ownProgram, "virtlogd"] + ProcFile.strings("/proc/\(process)/cmdline").dropFirst()
         do throws(ReplacementCheck.Refused) {
-            try ReplacementCheck(command: command, environment: ProcFile.strings("/proc/\(process)/environ")).run()
+            let environment = ProcFile.strings("/proc/\(process)/environ")
+            return try ReplacementCheck(command: command, environment: environment, process: process).run()
         } catch {
             throw Refused(description: "this program cannot take over, and process \(process) continues: \(error)")
         }
@@ -112,26 +124,47 @@ public struct VirtlogdTakeOver {
         ProgramImage.path(of: process) ?? ""
     }
 
-    /// Has the process become the program at `path`. Throws when it does not `within` so many seconds, for the reason
+    /// Has the process become the program at its path. Throws when it does not `within` so many seconds, for the reason
     /// `otherwise`.
-    private func exchange(
-        _ process: Int32,
-        _ path: String,
-        within seconds: Int,
-        otherwise reason: String
-    ) throws(Refused) -> Outcome {
+    private func exchange(_ process: Int32, within seconds: Int, otherwise reason: String) throws(Refused) {
         let before = program(of: process)
         kill(process, SIGUSR1)
         for _ in 0..<(seconds * 100) {
-            if program(of: process) != before, program(of: process) != "" {
-                return Outcome(process: process, logs: logs(of: process), path: path)
+            let now = program(of: process)
+            if now != before, now != "" {
+                return
             }
-            guard kill(process, 0) == 0 else {
-                throw Refused(description: "process \(process) has ended: restart the log daemon")
-            }
+            try checkRuns(process, isVisible: before == "" || now != "")
             WorkerThread.pause(microseconds: 10_000)
         }
         throw Refused(description: "process \(process) still runs \(before): \(reason)")
+    }
+
+    /// Waits until the process, which has become this program, answers libvirtd. It may end before: no check sees all
+    /// that a start needs.
+    private func awaitAnswer(of process: Int32) throws(Refused) {
+        for _ in 0..<(limit * 100) {
+            if UnixSocket.listeningPaths(of: process).contains(where: LogDaemonProbe.isAnswered(at:)) {
+                return
+            }
+            try checkRuns(process, isVisible: program(of: process) != "")
+            WorkerThread.pause(microseconds: 10_000)
+        }
+        throw Refused(
+            description: "process \(process) runs Guestlog now, and does not answer libvirtd yet: see its messages; "
+                + "'guestlog libvirt release' returns its logs to virtlogd"
+        )
+    }
+
+    /// Throws when the process has ended; then its program is not visible, before its parent has noticed too.
+    private func checkRuns(_ process: Int32, isVisible: Bool) throws(Refused) {
+        guard isVisible, kill(process, 0) == 0 else {
+            throw Refused(
+                description:
+                    "process \(process) has ended, and the logs of running guests with it: see its messages, and "
+                    + "restart the log daemon"
+            )
+        }
     }
 
     /// The number of pipes that the process has open: one for each log.

@@ -11,4 +11,15 @@ public enum Environment {
         }
         return String(cString: value)
     }
+
+    /// All variables, each as `NAME=VALUE`.
+    public static var all: [String] {
+        var variables: [String] = []
+        var next = environ
+        while let variable = next.pointee {
+            variables.append(String(cString: variable))
+            next += 1
+        }
+        return variables
+    }
 }

@@ -2,7 +2,7 @@
 
 import Glibc
 
-/// Whether a process could write to a folder; the folder is not changed.
+/// Whether a process could write to a folder; nothing is left in it.
 public enum FolderAccess {
     /// Throws when the calling thread could not create files in the folder at `path`, or, when it does not exist,
     /// create the folder.
@@ -14,9 +14,18 @@ public enum FolderAccess {
         do throws(SystemError) {
             _ = try Descriptor.unnamedFile(in: folder)
         } catch  where [EOPNOTSUPP, EISDIR].contains(error.code) {
-            // The file system has no such files (open(2)).
-            try systemCall("create a file in", folder) { access(folder, W_OK | X_OK) }
+            // The file system has no such files (open(2)). Permissions alone would not tell: root has them in /proc.
+            try tryFolder(in: folder)
         }
+    }
+
+    /// Creates a folder in `folder`, and removes it.
+    private static func tryFolder(in folder: String) throws(SystemError) {
+        var name = Array((folder + "/.guestlog-check.XXXXXX").utf8CString)
+        guard mkdtemp(&name) != nil else {
+            throw SystemError("create a folder in", folder)
+        }
+        rmdir(name)
     }
 
     /// The folder itself, or the nearest one above it that exists.

@@ -25,6 +25,7 @@ struct Libvirt: ParsableCommand {
 
         func run() throws {
             let done = try daemon.takeOver().adopt()
+            done.warnings.forEach { Output.error($0, prefix: "") }
             try Output.write(
                 "process \(done.process) runs Guestlog now, with \(done.logs) logs; \(done.path) is a link to it\n"
             )

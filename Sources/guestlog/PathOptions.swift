@@ -21,7 +21,7 @@ struct PathOptions: ParsableArguments {
     var config: String?
 
     /// The default configuration file.
-    static let defaultFile = "/etc/guestlog/guestlog.yaml"
+    static let defaultFile = Configuration.usualFile
 
     /// The effective configuration file: named, or the default one if it exists.
     var configurationFile: String? {

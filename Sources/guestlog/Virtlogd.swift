@@ -12,9 +12,9 @@ struct VirtlogdCommand: ParsableCommand {
         abstract: "Run libvirt's log daemon, in place of virtlogd.",
         discussion: """
             Accepts virtlogd's options and configuration file; started as root it serves the system's libvirtd, else the \
-            session's. Guestlog's configuration (GUESTLOG_CONFIG) sets its store and retention. SIGUSR1 replaces the \
-            running program with the one that it was started from, with all open logs, if that program's --check-config \
-            succeeds.
+            session's. Guestlog's configuration (GUESTLOG_CONFIG) sets its store and retention. SIGUSR1 or SIGUSR2 \
+            replaces the running program with the one that it was started from, with all open logs, if that program's \
+            --check-config succeeds.
             """
     )
 
@@ -60,7 +60,7 @@ struct VirtlogdCommand: ParsableCommand {
         }
         let options = Virtlogd.Options(settings: settings, processFile: pidFile, socket: socket, timeout: timeout)
         if check.checkConfig {
-            return try Virtlogd.check(options, configuration)
+            return try Virtlogd.check(options, configuration).forEach { Output.error($0) }
         }
         try DaemonFolders.prepare(configuration)
         if daemon {

@@ -85,15 +85,55 @@ extension EndToEnd {
             expectWholeLog(host, kept: process, by: "/usr/sbin/virtlogd")
         }
 
-        @Test("a log daemon that would refuse virtlogd.conf at a replacement continues with all its logs")
-        func replaced() throws {
+        @Test("adopt is refused while another process uses this program's runtime folder: virtlogd continues")
+        func runtimeInUse() throws {
+            let host = try LibvirtHost(.virtlogd, backups: 30)
+            host.create("web", host.domain("web", lines: Self.lines))
+            #expect(eventually { !host.text("web").isEmpty })
+            let process = host.logProcess
+            let socket = host.path + "/other-sock"
+            let other = host.begin(
+                [Program.guestlog, "virtlogd", "--socket", socket, "--pid-file", host.path + "/other.pid"],
+                name: "other"
+            )
+            #expect(eventually { other.standardError.contains("is libvirt's log daemon") })
+            let answer = host.run([Program.guestlog, "libvirt", "adopt"])
+            #expect(answer.status == 3 && answer.standardError.contains("in use by process"), "\(answer.standardError)")
+            #expect(ProcFile.target(ofLink: host.program) == "/usr/sbin/virtlogd")
+            expectWholeLog(host, kept: process, by: "/usr/sbin/virtlogd")
+            other.stop()
+        }
+
+        @Test("adopt takes over a log outside libvirt.log-folders, and names it")
+        func outsideFolders() throws {
+            let host = try LibvirtHost(.virtlogd, backups: 30)
+            host.create("web", host.domain("web", lines: Self.lines))
+            #expect(eventually { !host.text("web").isEmpty })
+            let configuration = FileText.text(host.path + "/guestlog.yaml")
+            FileText.write(
+                configuration.replacing("log-folders: [\(host.path), ", with: "log-folders: ["),
+                to: host.path + "/guestlog.yaml"
+            )
+            let answer = host.run([Program.guestlog, "libvirt", "adopt"])
+            #expect(answer.status == 0, "\(answer.standardError)")
+            let words = "is not below libvirt.log-folders of \(host.path)/guestlog.yaml"
+            #expect(answer.standardError.contains(words), "\(answer.standardError)")
+            #expect(answer.standardError.split(separator: "\n").count == 1, "\(answer.standardError)")
+            #expect(host.hasEnded("web"))
+        }
+
+        @Test(
+            "a log daemon that would refuse virtlogd.conf at a replacement continues with all its logs",
+            arguments: [SIGUSR1, SIGUSR2]
+        )
+        func replaced(by signal: Int32) throws {
             let host = try LibvirtHost(backups: 30)
             host.create("web", host.domain("web", lines: Self.lines))
             #expect(eventually { !host.text("web").isEmpty })
             let process = host.logProcess
             let program = try #require(ProcFile.target(ofLink: "/proc/\(process)/exe"))
             FileText.write("max_backups = 99\n", to: host.path + "/etc/virtlogd.conf")
-            kill(process, SIGUSR1)
+            kill(process, signal)
             #expect(eventually { host.logDaemon?.standardError.contains("the running program continues") ?? false })
             #expect(host.logDaemon?.standardError.contains("max_backups is 99") == true)
             expectWholeLog(host, kept: process, by: program)

@@ -61,7 +61,7 @@ public struct APIClient: Sendable {
         private static func hint(_ socket: String, _ code: Int32) -> String? {
             switch code {
             case EACCES: "only root and members of the socket's group can connect"
-            case ENAMETOOLONG: "a socket path can have 107 bytes at most"
+            case ENAMETOOLONG: UnixSocket.pathRule
             case ENOENT where socket != systemSocket && access(systemSocket, F_OK) == 0:
                 "the system's daemon listens at \(systemSocket): use --socket or GUESTLOG_SOCKET"
             default: isItRunning
