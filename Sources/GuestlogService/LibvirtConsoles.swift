@@ -6,6 +6,7 @@ import LogModel
 import Libvirt
 import Synchronization
 import SystemIO
+import VirtLogManager
 
 /// Adds the consoles of libvirt's running domains to the hub, to be joined. Their logs come through libvirt's log
 /// daemon, so these consoles are not stored, and are connected only while they have watchers: virsh, nova's serial
@@ -37,17 +38,27 @@ final class LibvirtConsoles: Sendable {
         }
     }
 
-    /// The consoles of a domain that can be joined, numbered as the log daemon numbers their logs: those that have one
-    /// first.
+    /// The consoles of a domain that can be joined, numbered as the log daemon numbers their logs; those without a log
+    /// have the numbers after these.
     ///
     /// Pseudo-terminals are left to virsh: after an undetected end of the VMM the number may belong to another process.
     static func consoles(of facts: DomainFacts) -> [ConsoleHub.Definition] {
-        let ports = facts.ports.filter { $0.logFile != nil } + facts.ports.filter { $0.logFile == nil }
-        return ports.enumerated().compactMap { number, port in
-            guard let endpoint = endpoint(of: port), let stream = StreamName("console\(number)") else {
+        let owner = LogOwner(driver: "qemu", uuid: facts.uuid ?? "", name: facts.name)
+        let streams = LogManager.consoleStreams(of: facts.logFiles, owner)
+        let logged = Dictionary(zip(facts.logFiles, streams)) { first, _ in first }
+        var unlogged = Set(streams.compactMap(\.self)).count..<Int.max
+        return facts.ports.compactMap { port in
+            guard port.source != .other(type: "file") else {
                 return nil
             }
-            let key = StreamKey(name: facts.name, uuid: facts.uuid, stream: stream)
+            let stream: StreamName? =
+                if let file = port.logFile { logged[file] ?? nil } else {
+                    unlogged.popFirst().flatMap { StreamName("console\($0)") }
+                }
+            guard let endpoint = endpoint(of: port), let stream else {
+                return nil
+            }
+            let key = StreamKey(name: VMIdentity.storedName(facts.name), uuid: facts.uuid, stream: stream)
             return try? ConsoleHub.Definition(key: key, endpoint: endpoint, isOnDemand: true)
         }
     }

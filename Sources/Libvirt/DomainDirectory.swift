@@ -53,7 +53,10 @@ public final class DomainDirectory: Sendable {
     /// The VM of the running domain whose vsock device has that context id; nil when there is none, or several.
     public func running(vsockContext context: UInt32) -> VMIdentity? {
         let found = domains.filter { $0.isRunning && $0.facts.vsockContext == context }
-        return found.count == 1 ? found.first.map { VMIdentity(name: $0.facts.name, uuid: $0.facts.uuid) } : nil
+        guard found.count == 1, let facts = found.first?.facts else {
+            return nil
+        }
+        return VMIdentity(name: VMIdentity.storedName(facts.name), uuid: facts.uuid)
     }
 
     /// Replaces all domains; returns whether that changed anything.

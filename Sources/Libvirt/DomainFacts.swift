@@ -19,6 +19,8 @@ public struct DomainFacts: Hashable, Sendable {
     public var nova: NovaInstance?
     /// The serial ports in order, before the consoles that are devices of their own.
     public var ports: [SerialPort]
+    /// The files that libvirt's log daemon writes for its devices, in the order in which libvirt opens them.
+    public var logFiles: [String]
     /// The context id of its vsock device, which identifies it on its host while it runs (vsock(7)).
     public var vsockContext: UInt32?
 
@@ -27,6 +29,7 @@ public struct DomainFacts: Hashable, Sendable {
         self.name = name
         self.uuid = uuid
         ports = []
+        logFiles = []
     }
 
     /// Parses `xml`, UTF-8 with or without a byte order mark. Throws `malformed` for malformed XML, `documentType`,
@@ -49,6 +52,7 @@ public struct DomainFacts: Hashable, Sendable {
         title = text("title")
         nova = NovaInstance(document)
         ports = SerialPort.all(of: document)
+        logFiles = document.logFiles
         vsockContext =
             document.children(of: document.root, named: "devices")
             .flatMap { document.children(of: $0, named: "vsock") }

@@ -61,6 +61,15 @@ public struct VMIdentity: Hashable, Sendable {
     /// Maximum size of a name or namespace of a VM, in bytes.
     public static let maximumName = 128
 
+    /// The name under which a VM called `name` is stored: that, or its beginning of at most `maximumName` bytes.
+    public static func storedName(_ name: String) -> String {
+        var name = name
+        while name.utf8.count > maximumName {
+            name.removeLast()
+        }
+        return name
+    }
+
     /// The rule that `name` violates as the name or the namespace of a VM; nil when it is valid. Names become parts of
     /// paths, messages and the in-flight ring's table.
     public static func fault(inName name: String) -> String? {

@@ -2,7 +2,7 @@
 
 /// A word by which a person names a VM.
 ///
-/// It is the VM's name, its name with its namespace (`lab/db`), its folder in the store, its UUID, the beginning of its
+/// It is the VM's name, of which the first `VMIdentity.maximumName` bytes are compared, its name with its namespace (`lab/db`), its folder in the store, its UUID, the beginning of its
 /// UUID, or its title, which is the name that its owner gave it in OpenStack. The first of these forms that any VM has
 /// decides, so that a title hides no name.
 public struct VMWord: Hashable, Sendable {
@@ -38,7 +38,7 @@ public struct VMWord: Hashable, Sendable {
 
     private func names(_ vm: VMIdentity, _ folder: String, _ title: String?, in form: Form) -> Bool {
         switch form {
-        case .name: Bytewise(vm.name) == Bytewise(text)
+        case .name: Bytewise(vm.name) == Bytewise(VMIdentity.storedName(text))
         case .nameWithNamespace: Bytewise(vm.nameWithNamespace) == Bytewise(text)
         case .folder: Bytewise(folder) == Bytewise(text)
         case .uuid: vm.uuid != nil && vm.uuid == VMIdentity.canonicalUUID(text)

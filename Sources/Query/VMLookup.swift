@@ -62,7 +62,9 @@ public enum VMLookup {
             throw ambiguous(word, existing.isEmpty ? named : existing)
         }
         // A folder or UUID names one VM, whose namesakes were before or after it.
-        let isName = [first.identity.name, first.identity.nameWithNamespace].contains { Bytewise($0) == Bytewise(word) }
+        let isName =
+            Bytewise(first.identity.name) == Bytewise(VMIdentity.storedName(word))
+            || Bytewise(first.identity.nameWithNamespace) == Bytewise(word)
         let found = isName ? named.max { age($0) < age($1) } ?? first : first
         return previousInstance ? try before(found, among: all.filter { areAlike($0, found) }) : found
     }
@@ -105,7 +107,7 @@ public enum VMLookup {
 
     private static func ambiguous(_ word: String, _ vms: [Store.VM]) -> QueryError {
         let list = vms.map(description).joined(separator: ", ")
-        guard vms.contains(where: { Bytewise($0.identity.name) == Bytewise(word) }) else {
+        guard vms.contains(where: { Bytewise($0.identity.name) == Bytewise(VMIdentity.storedName(word)) }) else {
             return QueryError(.ambiguousVM, "several UUIDs begin with \(quoted(word)): \(list); use more digits")
         }
         let remedy = vms.contains { $0.identity.namespace != nil } ? "NAMESPACE/NAME, the UUID" : "the UUID"

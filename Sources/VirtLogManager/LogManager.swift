@@ -74,6 +74,7 @@ public final class LogManager: @unchecked Sendable {
                         let position = try makeFile(path)
                         return Opened(position: position, end: try begin(owner, path))
                     }
+                        logCut(owner)
                 )
             }
         }
@@ -150,6 +151,13 @@ public final class LogManager: @unchecked Sendable {
     }
 
     // MARK: - Steps
+
+    private func logCut(_ owner: LogOwner) {
+        if owner.shortName != owner.name {
+            let reason = "its name is longer than \(StreamKey.maximumName) bytes"
+            capture.diagnostics.log(.notice, "the domain \(owner.uuid) is stored as \(owner.shortName): \(reason)")
+        }
+    }
 
     /// Runs `body` with the parsed path, or answers with the error.
     private func withPath<Value>(_ text: String, _ completion: Completion<Value>, _ body: (LogPath) -> Void) {

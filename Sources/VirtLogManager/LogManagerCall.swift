@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Capture
 import Libvirt
+import LogModel
 import SystemIO
 
 /// The VM of a log, according to libvirtd.
@@ -17,13 +17,7 @@ public struct LogOwner: Hashable, Sendable {
     }
 
     /// The name, cut to the store's maximum length; the UUID distinguishes VMs with the same beginning.
-    var shortName: String {
-        var name = name
-        while name.utf8.count > StreamKey.maximumName {
-            name.removeLast()
-        }
-        return name
-    }
+    var shortName: String { VMIdentity.storedName(name) }
 }
 
 /// The position in a log: a file, and an offset in it.

@@ -42,7 +42,7 @@ struct LiveVM {
     /// The entry of a VM without stored output.
     func listing(silent vm: VMIdentity) -> VMListing {
         let isCaptured = consoles.contains { !$0.definition.isOnDemand }
-        let isLogged = domain?.facts.ports.contains { $0.logFile != nil } ?? true
+        let isLogged = domain.map { !$0.facts.logFiles.isEmpty } ?? true
         let isExpected = isCaptured || isLogged || domain?.isRunning == false
         var listing = VMListing(silent: vm, state: state ?? "stored")
         listing.problem = problem ?? (isExpected ? nil : Self.uncaptured)
