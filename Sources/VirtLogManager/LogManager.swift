@@ -42,6 +42,8 @@ public final class LogManager: @unchecked Sendable {
     private var ending: [LogPath: (shard: Shard, key: StreamKey, number: Int)] = [:]
     private var endings = 0
     var names = LogNames()
+    /// The starts of the VMs with open logs, by their UUIDs.
+    private var starts: [String: MachineStart] = [:]
     /// Called when a log was opened or has ended.
     var onChange: () -> Void = {}
     /// Called for each opened log, so that its descriptor is stored in case this process dies.
@@ -72,9 +74,9 @@ public final class LogManager: @unchecked Sendable {
                             try removeFiles(path)
                         }
                         let position = try makeFile(path)
+                        logCut(owner)
                         return Opened(position: position, end: try begin(owner, path))
                     }
-                        logCut(owner)
                 )
             }
         }
@@ -150,14 +152,14 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    // MARK: - Steps
-
     private func logCut(_ owner: LogOwner) {
         if owner.shortName != owner.name {
             let reason = "its name is longer than \(StreamKey.maximumName) bytes"
             capture.diagnostics.log(.notice, "the domain \(owner.uuid) is stored as \(owner.shortName): \(reason)")
         }
     }
+
+    // MARK: - Steps
 
     /// Runs `body` with the parsed path, or answers with the error.
     private func withPath<Value>(_ text: String, _ completion: Completion<Value>, _ body: (LogPath) -> Void) {
@@ -279,7 +281,9 @@ public final class LogManager: @unchecked Sendable {
         let raw = descriptor.raw
         let key = key(of: path, owner)
         let shard = capture.shard(of: key.vm)
-        let log = LogPipe(descriptor, of: owner, key: key, shard: shard) { [weak self, loop] in
+        let start = starts[owner.uuid] ?? MachineStart()
+        starts[owner.uuid] = start
+        let log = LogPipe(descriptor, of: owner, key: key, shard: shard, start: start) { [weak self, loop] in
             loop.post { [weak self] in self?.ended(path) }
         }
         let refusal = shard.loop.perform { [capture, options = streamOptions(path, key)] in
@@ -339,6 +343,7 @@ public final class LogManager: @unchecked Sendable {
     private func forgetIfUnused(_ owner: LogOwner) {
         if !logs.values.contains(where: { $0.owner.uuid == owner.uuid }) {
             names.forget(owner.uuid)
+            starts[owner.uuid] = nil
         }
     }
 }

@@ -10,6 +10,11 @@ struct LogNames {
     /// Whether a log that has this stream is a console's.
     static func isConsole(_ stream: StreamName) -> Bool { stream.text.hasPrefix(console) }
 
+    /// Whether a log that has this stream is that of QEMU's messages about its VM.
+    static func isOfMachine(_ stream: StreamName, _ owner: LogOwner) -> Bool {
+        stream.text == owner.driver.lowercased()
+    }
+
     /// The streams of each VM with open logs, by path.
     private var streams: [String: [Bytewise<String>: StreamName]] = [:]
 

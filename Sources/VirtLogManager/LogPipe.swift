@@ -16,25 +16,30 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     let key: StreamKey
     let shard: Shard
     private let descriptor: Descriptor
+    private let start: MachineStart
     private let onEnd: @Sendable () -> Void
+    /// Whether the boundary at the beginning is marked later, by `start`.
+    private var awaitsStart = false
     private var intake: RetryingIntake?
     private var token: EventLoop.Token?
     private var pauseTimer: EventLoop.TimerToken?
     private var pacing = PipePacing()
 
-    /// The log of `owner` in the pipe `descriptor`, to be stored as `key`; `onEnd` is called when the pipe has no
-    /// writer any more.
+    /// The log of `owner`, whose VM has that `start`, in the pipe `descriptor`, to be stored as `key`; `onEnd` is called
+    /// when the pipe has no writer any more.
     init(
         _ descriptor: consuming Descriptor,
         of owner: LogOwner,
         key: StreamKey,
         shard: Shard,
+        start: MachineStart,
         onEnd: @escaping @Sendable () -> Void
     ) {
         self.descriptor = descriptor
         self.owner = owner
         self.key = key
         self.shard = shard
+        self.start = start
         self.onEnd = onEnd
     }
 
@@ -42,7 +47,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
 
     /// The history of a log.
     enum Origin {
-        /// It is new; a console begins with the machine's power-on.
+        /// It is new; a console begins with the machine's power-on, unless the machine continues (`MachineStart`).
         case new
         /// A previous process of this program had it, and stored everything but what was discarded since.
         case ours(DiscardedOutput?)
@@ -60,7 +65,10 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         }
         self.intake = intake
         switch origin {
-        case .new where isConsole: intake.mark(.boot(.powerOn))
+        case .new where isConsole:
+            awaitsStart = true
+            start.add(console: self)
+        case .new where LogNames.isOfMachine(key.stream, owner): start.add(messages: self)
         case .others: intake.mark(.absence(.daemonAway))
         case .ours(let discarded):
             if capture.hasLostBefore {
@@ -72,6 +80,14 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         case .new: break
         }
         listen()
+    }
+
+    /// Marks the machine's power-on, unless it `isContinued`: then its output belongs to the boot before.
+    func markStart(isContinued: Bool) {
+        awaitsStart = false
+        if !isContinued {
+            intake?.mark(.boot(.powerOn))
+        }
     }
 
     private func listen() {
@@ -109,6 +125,9 @@ final class LogPipe: EventHandler, @unchecked Sendable {
         guard pacing.mayRead(hasRoom: intake.hasRoom, progress: intake.progress) else {
             return pauseReading()
         }
+        if awaitsStart {
+            start.decide()
+        }
         _ = readOnce()
     }
 
@@ -116,6 +135,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     private func readOnce() -> Int {
         switch intake?.receive(from: descriptor.raw) {
         case .bytes(let bytes):
+            start.take(bytes, from: self)
             return bytes.count
         case .end:
             if isConsole {
@@ -134,6 +154,12 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     /// answered, and its message is added, after all output before it.
     func drain() {
         var left = Int(gl_bytes_waiting(descriptor.raw))
+        if awaitsStart {
+            guard left > 0 else {
+                return
+            }
+            start.decide()
+        }
         while case let count = readOnce(), count > 0, left > 0 {
             left -= count
         }
@@ -158,6 +184,9 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     func suspend(isPassedOn: Bool) -> Int32? {
         guard intake != nil else {
             return nil
+        }
+        if awaitsStart {
+            start.decide()
         }
         if !isPassedOn {
             stopListening()
