@@ -272,6 +272,7 @@ import Testing
                 client.send(Array((before + text).utf8), to: socket)
                 let answer = String(decoding: try await client.readAll(from: socket), as: UTF8.self)
                 #expect(answer.contains("HTTP/1.1 400 Bad Request\r\n"), "\(answer)")
+                #expect(answer.contains("\"code\":\"bad_request\""), "\(answer)")
             }
         }
     }

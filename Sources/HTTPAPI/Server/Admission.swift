@@ -25,7 +25,8 @@ struct Admission: Sendable {
 
     /// Whether the route of a request accepts WebSockets.
     func isForWebSocket(_ head: HTTPRequestHead) -> Bool {
-        guard let target = RequestTarget(head.uri), let match = try? router.match(head.method, target) else {
+        guard let target = RequestTarget(head.inOriginForm.uri), let match = try? router.match(head.method, target)
+        else {
             return false
         }
         return if case .webSocket = match.0.handler { true } else { false }
@@ -33,9 +34,14 @@ struct Admission: Sendable {
 
     /// Routes a request by its head, and checks that its sender may use the route.
     func admit(_ head: HTTPRequestHead, from origin: RequestOrigin) -> Admitted {
+        let head = head.inOriginForm
         let target = RequestTarget(head.uri)
         var route: Route?
         let call = Result { () throws(APIError) in
+            let hosts = head.headers["Host"].count
+            guard hosts == 1 || hosts == 0 && !head.isHTTP11 else {
+                throw APIError.badRequest("the request has \(hosts) Host fields: send one")
+            }
             guard let target else {
                 throw APIError.badRequest("the request target has malformed percent-encoding")
             }
@@ -75,5 +81,22 @@ struct Admission: Sendable {
                 now: context.now
             )
         }
+    }
+}
+
+extension HTTPRequestHead {
+    /// The same request with a target in origin form. One in absolute form, as for a proxy, has the host in the target,
+    /// and its field Host does not count (RFC 9112, section 3.2.2).
+    var inOriginForm: HTTPRequestHead {
+        guard let scheme = ["http://", "https://"].first(where: { uri.lowercased().hasPrefix($0) }) else {
+            return self
+        }
+        let rest = uri.utf8.dropFirst(scheme.utf8.count)
+        let end = rest.firstIndex { [UInt8(ascii: "/"), UInt8(ascii: "?")].contains($0) } ?? rest.endIndex
+        var head = self
+        head.headers.replaceOrAdd(name: "Host", value: String(Substring(rest[..<end])))
+        let path = String(Substring(rest[end...]))
+        head.uri = path.hasPrefix("/") ? path : "/" + path
+        return head
     }
 }

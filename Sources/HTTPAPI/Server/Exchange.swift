@@ -26,11 +26,40 @@ struct Exchange {
         self.outbound = outbound
     }
 
+    /// Decides, before the body, what its head decides: false, after the response, when the request is refused and the
+    /// client need not send the body. A client that waits for that is told to send it (RFC 9110, section 10.1.1).
+    func begin() async throws -> Bool {
+        let length = head.headers.first(name: "Content-Length").flatMap { Int($0) } ?? 0
+        let expects =
+            head.isHTTP11 && (length > 0 || head.headers.contains(name: "Transfer-Encoding"))
+            && head.headers[canonicalForm: "Expect"].contains { $0.lowercased() == "100-continue" }
+        if length > limit || expects, let refusal = refusal(ofLength: length) {
+            var response = admitted.errorResponse(refusal)
+            // The body, if it is sent all the same, is not read.
+            response.headers.append(("Connection", "close"))
+            try await send(response)
+            return false
+        }
+        if expects {
+            try await outbound.write(.head(HTTPResponseHead(version: .http1_1, status: .continue)))
+        }
+        return true
+    }
+
+    private func refusal(ofLength length: Int) -> APIError? {
+        if case .failure(let error) = admitted.call {
+            return error
+        }
+        return length > limit ? tooLarge : nil
+    }
+
+    private var limit: Int { admitted.route?.bodyLimit ?? Route.defaultBody }
+    private var tooLarge: APIError { APIError(413, "the body exceeds \(limit) bytes") }
+
     /// Takes a part of the request's body; false, after a response, when the body is larger than the route allows.
     mutating func take(_ bytes: ByteBuffer) async throws -> Bool {
-        let limit = admitted.route?.bodyLimit ?? Route.defaultBody
         guard body.count + bytes.readableBytes <= limit else {
-            try await send(admitted.errorResponse(APIError(413, "the body exceeds \(limit) bytes")))
+            try await send(admitted.errorResponse(tooLarge))
             return false
         }
         body.append(contentsOf: bytes.readableBytesView)

@@ -92,13 +92,18 @@ final class HTTPServer: Sendable {
             for try await part in inbound {
                 switch part {
                 case .head(let head):
-                    exchange = Exchange(
+                    let begun = Exchange(
                         head,
                         admission.admit(head, from: origin),
                         on: connection,
                         sessions: context.sessions,
                         outbound: outbound
                     )
+                    guard try await begun.begin() else {
+                        try await channel.channel.drained()
+                        return
+                    }
+                    exchange = begun
                 case .body(let bytes):
                     guard try await exchange?.take(bytes) == true else {
                         try await channel.channel.drained()

@@ -56,8 +56,7 @@ struct ServerChannel: Sendable {
             )
         )
         let ordinary: [any RemovableChannelHandler] = [
-            decoder, HTTPServerPipelineHandler(), NIOHTTPResponseHeadersValidator(), HTTPServerProtocolErrorHandler(),
-            MalformedInput(), upgrades,
+            decoder, HTTPServerPipelineHandler(), NIOHTTPResponseHeadersValidator(), MalformedInput(), upgrades,
         ]
         // The framing is decided by the header fields that the response is written with.
         var encoding = HTTPResponseEncoder.Configuration()
@@ -115,19 +114,6 @@ struct ServerChannel: Sendable {
                 }
             }
         )
-    }
-}
-
-/// Closes a connection on which something else than HTTP has come: `HTTPServerProtocolErrorHandler` has answered, and
-/// nothing can follow.
-private final class MalformedInput: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPServerRequestPart
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.fireErrorCaught(error)
-        if error is HTTPParserError {
-            context.channel.abort()
-        }
     }
 }
 

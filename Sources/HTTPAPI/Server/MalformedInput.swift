@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import NIOCore
+import NIOHTTP1
+
+/// Closes a connection on which something else than HTTP has come, or a head beyond the limits: nothing can follow. The
+/// error is reported unless another response is being sent.
+final class MalformedInput: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private var isResponding = false
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch Self.unwrapOutboundIn(data) {
+        case .head(let head): isResponding = head.status.code >= 200
+        case .body: break
+        case .end: isResponding = false
+        }
+        context.write(data, promise: promise)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard error is HTTPParserError else {
+            return context.fireErrorCaught(error)
+        }
+        if !isResponding {
+            report(error, context)
+        }
+        context.fireErrorCaught(error)
+        context.channel.abort()
+    }
+
+    private func report(_ error: any Error, _ context: ChannelHandlerContext) {
+        let response = Response(APIError.badRequest("the request is malformed, or its head is too large: \(error)"))
+        guard case .bytes(let body) = response.body else {
+            return
+        }
+        let length = String(body.readableBytes)
+        let fields = [("Content-Type", response.contentType), ("Content-Length", length), ("Connection", "close")]
+        let head = HTTPResponseHead(version: .http1_1, status: .badRequest, headers: HTTPHeaders(fields))
+        context.write(Self.wrapOutboundOut(.head(head)), promise: nil)
+        context.write(Self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        context.writeAndFlush(Self.wrapOutboundOut(.end(nil)), promise: nil)
+    }
+}
