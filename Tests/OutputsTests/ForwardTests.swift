@@ -119,7 +119,7 @@ private final class FakeFluentd: Sendable {
         MessagePackWriter.append(binary: [1, 2, 3], to: &helo)
         let server = try StandInStream(greeting: helo) { .init(taken: $0.count, answer: key == nil ? [] : nil) }
         var settings = ForwardSettings(servers: [.network(host: "127.0.0.1", port: UInt16(server.port))])
-        settings.sharedKey = key
+        settings.sharedKey = key.map { Array($0.utf8) }
         try fixture.append("one\n")
         let service = try fixture.start(.all(.forward(settings)))
         #expect(await awaits { await service.statuses()[0].problem?.contains(words) == true })
