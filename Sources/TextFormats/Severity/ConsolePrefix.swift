@@ -15,7 +15,7 @@ extension ConsoleLine {
     /// stamp, and the time and host of syslog or journalctl, after which `kernel: ` and the kernel's own stamp may stand; the
     /// time and processor of ESXi.
     mutating func takePrefix() -> ConsolePrefix {
-        skipNoise()
+        skipIndentation()
         if let priority = takePriority() {
             return ConsolePrefix(level: Severity(rawValue: UInt8(priority & 7)))
         }
@@ -45,6 +45,17 @@ extension ConsoleLine {
         }
         skipNoise()
         return ConsolePrefix(isKernel: isKernel)
+    }
+
+    /// Skips noise, and blanks before `<` or `[`: a kernel writes where the cursor is, which is to the right while an editor or
+    /// a menu is open.
+    private mutating func skipIndentation() {
+        skipNoise()
+        var line = self
+        line.skipBlanks()
+        if line.current == UInt8(ascii: "[") || line.current == UInt8(ascii: "<") {
+            self = line
+        }
     }
 
     /// Skips what Xen writes before its messages: `(XEN) `, and a time with `console_timestamps`.

@@ -5,13 +5,12 @@ public import LogModel
 extension Severity {
     /// The severity of a console line according to its text, for colours and filters; nil when it has none.
     ///
-    /// Examined in this order: the level that `<N>` of the kernel and syslog, or `dmesg -x`, states, or the
-    /// mnemonic of a network device (`%LINK-3-UPDOWN:`); the alarms of kernels,
-    /// firmware and services (`SeverityAlarms`); a tag or a word at the beginning (systemd's `[FAILED]`, `ERROR:`) or behind
-    /// a program's time; klog's letter; sysvinit's and OpenRC's result at the end; a `level=` of logfmt or JSON. What
-    /// `ConsolePrefix` describes, and a program's name (`sshd[812]: `), may precede alarms and words. Behind the
-    /// prefix of a console's client the kernel's message counts first, behind that of a log the level of the log. Examines
-    /// the first 512 bytes, never allocates.
+    /// Examined in this order: the level that `<N>` of the kernel and syslog, or `dmesg -x`, states, or the mnemonic of a
+    /// network device (`%LINK-3-UPDOWN:`); the alarms of kernels, firmware and services (`SeverityAlarms`); a tag or a word at
+    /// the beginning (systemd's `[FAILED]`, `ERROR:`) or behind a program's time; klog's letter; sysvinit's and OpenRC's
+    /// result at the end; a `level=` of logfmt or JSON. What `ConsolePrefix` describes, and a program's name (`sshd[812]: `),
+    /// may precede alarms and words. Behind the prefix of a console's client the kernel's message counts first, behind that
+    /// of a log the level of the log. Examines the first 512 bytes, never allocates.
     public init?(consoleLine bytes: UnsafeRawBufferPointer) {
         let line = ConsoleLine(bytes)
         var message = line
