@@ -111,7 +111,7 @@ final class FileInput: SourceInput {
             if restTime == 0 {
                 try decode(into: consumer) { $0.releaseHeld($1) }
                 // Read again, it could be joined with what has come since.
-                try consumer.secure(resume(at: lastPlace))
+                try consumer.secure(resume(at: lastLocation))
             }
             if case .failing(let error) = idle {
                 return .failing("\(error)")

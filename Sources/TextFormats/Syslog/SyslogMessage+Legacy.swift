@@ -58,7 +58,7 @@ extension SyslogMessage {
     ) -> (nanoseconds: Int64, length: Int)? {
         if let (time, length) = YearlessTime.parse(bytes) {
             let (nanoseconds, end) = fraction(of: bytes, from: length)
-            if let (year, yearEnd) = year(of: bytes, from: end), let moment = time.moment(in: year, zone: zone) {
+            if let (written, yearEnd) = year(of: bytes, from: end), let moment = time.moment(in: written, zone: zone) {
                 return (moment.microseconds * 1000 + nanoseconds, yearEnd)
             }
             // A day that no near year has is content, like any time that is not one.
