@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
 import TextFormats
 
 /// The Journal Export Format as a plain stream: what journald sends to `ForwardToSocket=`. journald waits for the reader

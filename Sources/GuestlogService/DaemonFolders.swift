@@ -17,7 +17,7 @@ public enum DaemonFolders {
     static func check(_ folder: String, socket: String) throws(SystemError) {
         try UnixSocket.check(path: socket)
         if let found = FileAttributes(at: socket), found.kind != .socket {
-            throw SystemError("listen", socket, code: EEXIST, reason: "it is \(found.kind.words), not a socket")
+            throw SystemError("listen", socket, code: EEXIST, reason: "it is \(found.kind), not a socket")
         }
         for folder in [folder, DirectoryHandle.split(socket).directory] {
             do throws(SystemError) {
