@@ -97,7 +97,7 @@ public struct StructuredRecord: Equatable, Sendable {
     /// The fields that are not the message, its severity or its time.
     public var otherFields: some Sequence<Field> {
         let shown = fields.first { field in Self.messageNames.contains { field.name.elementsEqual($0.utf8) } }?.name
-        let hidden = [Array("PRIORITY".utf8), Array(Self.timeName), shown ?? []]
+        let hidden = [Array("PRIORITY".utf8), Array(Self.timeName)] + (shown.map { [$0] } ?? [])
         return fields.lazy.filter { !hidden.contains($0.name) }
     }
 

@@ -60,7 +60,7 @@ struct CommandLineWordsTests {
             ("virtlogd -v -t5", "virtlogd --verbose --timeout=5"), ("version", "--version"), ("-V", "--version"),
             ("logs web -xl --after-cursor c --priority 3", "logs web --cursor=c --severity=3"),
             // What the parser declares for every command is left to it.
-            ("logs --help", "logs --help"), ("vms -h", "vms -h"),
+            ("logs --help", "logs --help"), ("vms -h", "vms --help"),
             ("logs web -n", "logs web --tail"), ("logs web -n --", "logs web --tail --"), ("--help", "--help"),
             ("-- logs -n20", "-- logs -n20"),
             ("help logs", "help logs"), ("token", "token"), ("logs -", "logs -"),

@@ -63,7 +63,9 @@ import Testing
         for _ in 0..<20_000 {
             let count = Int.random(in: 0..<40, using: &generator)
             let bytes = (0..<count).map { _ in alphabet.randomElement(using: &generator)! }
-            if let record = parse(Array("{\"A\":".utf8) + bytes) {
+            if var record = parse(Array("{\"A\":".utf8) + bytes) {
+                // What is stored are strings.
+                record.fields.indices.forEach { record.fields[$0].isLiteral = false }
                 #expect(parse(record.encoded()) == record, "\(bytes)")
             }
         }
