@@ -5,7 +5,7 @@ import TextFormats
 extension BootState {
     /// A line's position, time and surroundings.
     struct Context {
-        var place: Int
+        var offset: Int
         var time: Int64
         /// Whether other text precedes it on the same row: it was not printed by a command.
         var isMidLine = false

@@ -81,7 +81,7 @@ struct BootDetector {
             let end = isSkipping ? feed : min(feed, start + BootBanner.lookAhead - head.count)
             let joined = head + text[start..<end]
             let isWhole = end == feed && feed < text.count
-            joined.withUnsafeBytes { takeLine($0, at: headPosition, isWhole: isWhole, text, time, &found) }
+            joined.withUnsafeBytes { readLine($0, at: headPosition, isWhole: isWhole, text, time, &found) }
             start = isWhole ? end + 1 : end
         }
         var lines = PlainLines()
@@ -93,7 +93,7 @@ struct BootDetector {
                 start = feed + 1
                 continue
             }
-            takeLine(line, at: scanned + start, isWhole: feed != nil, text, time, &found)
+            readLine(line, at: scanned + start, isWhole: feed != nil, text, time, &found)
             start = (feed ?? text.count) + 1
         }
         if !found.isEmpty {
@@ -115,7 +115,7 @@ struct BootDetector {
 
     private func relative(_ finding: Finding) -> Finding {
         var finding = finding
-        finding.place -= scanned
+        finding.offset -= scanned
         finding.subject -= scanned
         return finding
     }
@@ -123,7 +123,7 @@ struct BootDetector {
     // MARK: - Rows
 
     /// Takes a line without its LF, or its beginning. Each of its rows counts as a line.
-    private mutating func takeLine(
+    private mutating func readLine(
         _ line: UnsafeRawBufferPointer,
         at position: Int,
         isWhole: Bool,
@@ -136,12 +136,12 @@ struct BootDetector {
         while let next = rows.next(after: start, followsText: isSkipping) {
             if !isSkipping {
                 let row = UnsafeRawBufferPointer(rebasing: line[start..<next])
-                _ = takeRow(row, at: position + start, isComplete: true, text, time, &found)
+                _ = readRow(row, at: position + start, isComplete: true, text, time, &found)
             }
             (start, isSkipping, isMidLine) = (next, false, true)
         }
         let row = UnsafeRawBufferPointer(rebasing: line[start...])
-        let isKnown = isSkipping || takeRow(row, at: position + start, isComplete: isWhole, text, time, &found)
+        let isKnown = isSkipping || readRow(row, at: position + start, isComplete: isWhole, text, time, &found)
         if isWhole {
             (isSkipping, isMidLine) = (false, false)
             head.removeAll(keepingCapacity: true)
@@ -153,7 +153,7 @@ struct BootDetector {
     }
 
     /// Takes a row; returns whether the rest of it is of no interest.
-    private mutating func takeRow(
+    private mutating func readRow(
         _ row: UnsafeRawBufferPointer,
         at position: Int,
         isComplete: Bool,
@@ -165,7 +165,7 @@ struct BootDetector {
         if state.isSteady, line.banner == nil, line.stamp == nil {
             return isComplete
         }
-        var context = BootState.Context(place: position, time: time, isMidLine: isMidLine, isComplete: isComplete)
+        var context = BootState.Context(offset: position, time: time, isMidLine: isMidLine, isComplete: isComplete)
         if line.banner?.isOncePerStart ?? false {
             guard isComplete || row.count >= BootBanner.lookAhead else {
                 return false
@@ -185,7 +185,7 @@ struct BootDetector {
         if isComplete, state.awaitsPrompt, line.stamp == nil, line.banner == nil, row.count <= BootBanner.lookAhead {
             context.prompt = ShellPrompt.isPager(row) ? .command : ShellPrompt.prompt(displayed: row)
         }
-        return state.take(line, context, &found)
+        return state.apply(line, context, &found)
     }
 
     /// The words of `row` from `start` on, as far as they are examined, without blanks and line ends after them.
@@ -228,9 +228,9 @@ struct BootDetector {
                     state.noteSystem(at: time)
                 }
                 let end = UnsafeRawBufferPointer(start: nil, count: 0)
-                _ = takeRow($0, at: headPosition, isComplete: true, end, time, &found)
+                _ = readRow($0, at: headPosition, isComplete: true, end, time, &found)
                 if ShellPrompt.asksForLogin(displayed: $0) {
-                    state.noteLogin(BootState.Context(place: headPosition + row.count, time: time), &found)
+                    state.noteLogin(BootState.Context(offset: headPosition + row.count, time: time), &found)
                 }
             }
         }

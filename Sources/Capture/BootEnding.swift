@@ -7,7 +7,7 @@ import TextFormats
 struct BootEnding {
     var event: BootEvent
     /// Position and time of the line that announced it.
-    var place: Int
+    var offset: Int
     var time: Int64
     /// Whether the machine starts again by itself, so that any words after a pause are the next boot's.
     var isFinal: Bool

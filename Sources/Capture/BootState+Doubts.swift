@@ -68,7 +68,7 @@ extension BootState {
         findings.append(finding(.doubtful, at: context))
         doubt = DoubtfulBoot(
             kind,
-            place: context.place,
+            offset: context.offset,
             start: start,
             system: system,
             earlier: clock,
@@ -130,8 +130,8 @@ extension BootState {
         findings.append(
             Finding(
                 event: isOfFirmware ? .firmware : .kernel,
-                place: context.place,
-                subject: doubt.place,
+                offset: context.offset,
+                subject: doubt.offset,
                 time: context.time
             )
         )

@@ -27,10 +27,10 @@ import TextFormats
 /// The marker of an end follows the last words of the boot: it is placed where the next boot begins, where the transport
 /// shows an end, or at the first pause. Times are wall-clock microseconds, positions are bytes since the detector began.
 struct BootState {
-    /// An event. Its marker is placed before the byte at `place`, with `time`; it concerns the line at `subject`.
+    /// An event. Its marker is placed before the byte at `offset`, with `time`; it concerns the line at `subject`.
     struct Finding: Equatable {
         var event: BootEvent
-        var place: Int
+        var offset: Int
         var subject: Int
         var time: Int64
     }
@@ -94,34 +94,34 @@ struct BootState {
 
     // MARK: - Transport and time
 
-    /// The transport shows `event`, after all text so far, which ends at `place`.
-    mutating func note(_ event: BootEvent, at place: Int) -> [Finding] {
-        let findings = quiet(at: place)
+    /// The transport shows `event`, after all text so far, which ends at `offset`.
+    mutating func note(_ event: BootEvent, at offset: Int) -> [Finding] {
+        let findings = quiet(at: offset)
         self = BootState()
         stage = event == .powerOn ? .off : .kernel
         return findings
     }
 
-    /// The console has been quiet for `quietInterval`; its text so far ends at `place`.
-    mutating func quiet(at place: Int) -> [Finding] {
+    /// The console has been quiet for `quietInterval`; its text so far ends at `offset`.
+    mutating func quiet(at offset: Int) -> [Finding] {
         var findings: [Finding] = []
-        markEnd(at: place, &findings)
+        markEnd(at: offset, &findings)
         if let doubt, doubt.isConfirmedByPause {
-            confirm(doubt, at: Context(place: place, time: lastText), &findings)
+            confirm(doubt, at: Context(offset: offset, time: lastText), &findings)
         }
         return findings
     }
 
-    /// Text is received at `time`; it begins at `place`. Whether the console was quiet before it is told by `isPause`.
-    mutating func receive(at time: Int64, _ place: Int) -> [Finding] {
+    /// Text is received at `time`; it begins at `offset`. Whether the console was quiet before it is told by `isPause`.
+    mutating func receive(at time: Int64, _ offset: Int) -> [Finding] {
         defer { lastText = time }
         var findings: [Finding] = []
         if isPause(before: time) {
-            findings = quiet(at: place)
+            findings = quiet(at: offset)
             lastResumption = time
         }
         if let ending, !(0..<Self.endLimit).contains(time - ending.time) {
-            markEnd(at: place, &findings)
+            markEnd(at: offset, &findings)
         }
         return findings
     }
@@ -134,12 +134,12 @@ struct BootState {
     // MARK: - Lines
 
     /// Takes the next line, or what is known of its beginning; returns whether its rest is of no interest.
-    mutating func take(_ line: BootLine, _ context: Context, _ findings: inout [Finding]) -> Bool {
+    mutating func apply(_ line: BootLine, _ context: Context, _ findings: inout [Finding]) -> Bool {
         // Of an unfinished line it is not known whether it is a kernel's first.
         if let stamp = line.stamp, context.isComplete || line.banner != nil {
             weigh(stamp, line.banner, context, &findings)
         }
-        if let banner = line.banner, take(banner, line.stamp, context, &findings) {
+        if let banner = line.banner, apply(banner, line.stamp, context, &findings) {
             return true
         }
         guard context.isComplete, line.hasText else {
@@ -163,7 +163,7 @@ struct BootState {
     }
 
     /// Returns false when the banner means nothing here, so that it is text like other.
-    private mutating func take(
+    private mutating func apply(
         _ banner: BootBanner,
         _ stamp: Int64?,
         _ context: Context,
@@ -197,12 +197,12 @@ struct BootState {
             start(.linux, nil, context, &findings)
             isStampless = true
         case .end(let end, let owner):
-            let isEnd = take(end, of: owner, stamp, context, &findings)
+            let isEnd = apply(end, of: owner, stamp, context, &findings)
             ending?.isRequest = false
             return isEnd
         case .request(let end):
             let isRequest = ending?.isRequest ?? true
-            let isEnd = take(end, of: .linux, stamp, context, &findings)
+            let isEnd = apply(end, of: .linux, stamp, context, &findings)
             ending?.isRequest = isRequest
             return isEnd
         case .lastWords:
@@ -241,7 +241,7 @@ struct BootState {
     }
 
     /// The first end of a boot counts: a panic is followed by "Restarting system".
-    private mutating func take(
+    private mutating func apply(
         _ end: BootBanner.End,
         of owner: BootBanner.System?,
         _ stamp: Int64?,
@@ -272,7 +272,7 @@ struct BootState {
             confirm(doubt, at: context, &findings)
         }
         doubt = nil
-        ending = BootEnding(event: end.event, place: context.place, time: context.time, isFinal: isFinal)
+        ending = BootEnding(event: end.event, offset: context.offset, time: context.time, isFinal: isFinal)
         return true
     }
 
@@ -295,19 +295,19 @@ struct BootState {
     // MARK: - Findings
 
     func finding(_ event: BootEvent, at context: Context) -> Finding {
-        Finding(event: event, place: context.place, subject: context.place, time: context.time)
+        Finding(event: event, offset: context.offset, subject: context.offset, time: context.time)
     }
 
-    private mutating func markEnd(at place: Int, _ findings: inout [Finding]) {
+    private mutating func markEnd(at offset: Int, _ findings: inout [Finding]) {
         if let ending, !ending.isMarked {
-            findings.append(Finding(event: ending.event, place: place, subject: ending.place, time: lastText))
+            findings.append(Finding(event: ending.event, offset: offset, subject: ending.offset, time: lastText))
             self.ending?.isMarked = true
         }
     }
 
     mutating func begin(_ event: BootEvent, _ context: Context, _ findings: inout [Finding]) {
         if ending != nil || !isTooSoon(at: context.time), rate.admits(at: context.time) {
-            markEnd(at: context.place, &findings)
+            markEnd(at: context.offset, &findings)
             findings.append(finding(event, at: context))
         }
         lastBanner = context.time

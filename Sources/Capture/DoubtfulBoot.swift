@@ -52,7 +52,7 @@ struct DoubtfulBoot {
 
     let kind: Kind
     /// Position of the line.
-    var place: Int
+    var offset: Int
     /// Stamp and time of the line, and of the latest line after it.
     let start: KernelClock
     var latest: KernelClock
@@ -84,7 +84,7 @@ struct DoubtfulBoot {
 
     init(
         _ kind: Kind,
-        place: Int,
+        offset: Int,
         start: KernelClock,
         system: BootBanner.System?,
         earlier: KernelClock?,
@@ -92,7 +92,7 @@ struct DoubtfulBoot {
         isAtShell: Bool,
         followsLogin: Bool
     ) {
-        (self.kind, self.place, self.start, latest) = (kind, place, start, start)
+        (self.kind, self.offset, self.start, latest) = (kind, offset, start, start)
         (self.system, self.earlier, self.words, self.isAtShell) = (system, earlier, words, isAtShell)
         self.followsLogin = followsLogin
     }

@@ -30,14 +30,14 @@ struct OpenGap {
     }
 
     private let counter: Counter
-    private var place: (ring: InflightRing, slot: Int)?
+    private var location: (ring: InflightRing, slot: Int)?
     /// Whether something was lost and the closing marker is not written.
     private(set) var isOpen = false
     private var pacing = GapMarkerPacing()
 
     init(_ counter: Counter, in ring: InflightRing, slot: Int) {
         self.counter = counter
-        place = (ring, slot)
+        location = (ring, slot)
     }
 
     /// A count without a slot until `move`.
@@ -45,11 +45,11 @@ struct OpenGap {
         self.counter = counter
     }
 
-    private var loss: InflightRing.Loss { place.map { counter.loss($0.ring, $0.slot) } ?? InflightRing.Loss() }
+    private var loss: InflightRing.Loss { location.map { counter.loss($0.ring, $0.slot) } ?? InflightRing.Loss() }
 
     private func set(_ loss: InflightRing.Loss) {
-        if let place {
-            counter.set(loss, place.ring, place.slot)
+        if let location {
+            counter.set(loss, location.ring, location.slot)
         }
     }
 
@@ -101,7 +101,7 @@ struct OpenGap {
         if isOpen {
             set(InflightRing.Loss())
         }
-        place = (ring, slot)
+        location = (ring, slot)
         if isOpen {
             set(moved)
         }
@@ -125,7 +125,7 @@ struct OpenGap {
     }
 
     private func isCounted(in ring: InflightRing, _ slot: Int) -> Bool {
-        place.map { $0.ring === ring && $0.slot == slot } ?? false
+        location.map { $0.ring === ring && $0.slot == slot } ?? false
     }
 }
 

@@ -6,13 +6,13 @@ import CBytes
 /// its last output to each client.
 ///
 /// A replay begins with text from the end of what is stored, up to its last byte, and goes on with what is missing. It is
-/// recognized if that text is long enough, and is found in one place only: a guest that repeats a line is not a replay.
+/// recognized if that text is long enough, and is found once only: a guest that repeats a line is not a replay.
 /// Text that is not decided yet is not copied: what was given so far is in the stored text, and is taken from there when it turns out to be new.
 struct ReplayFilter {
     /// The end of the stored text.
     private let stored: [UInt8]
     /// Where in `stored` the given text may begin; nil before the first byte.
-    private var places: [Int]?
+    private var offsets: [Int]?
     /// The number of bytes given.
     private var count = 0
 
@@ -21,7 +21,7 @@ struct ReplayFilter {
     /// A replay repeats at least this many bytes.
     static let minimumOverlap = 64
     /// With more places to compare the text repeats itself.
-    private static let mostPlaces = 4096
+    private static let mostOffsets = 4096
 
     enum Verdict: Equatable {
         /// It can still be both.
@@ -39,15 +39,15 @@ struct ReplayFilter {
 
     /// The text given before the last one that was not decided: new, after a verdict of `new` or without any.
     var given: ArraySlice<UInt8> {
-        places?.first.map { stored[$0..<$0 + count] } ?? []
+        offsets?.first.map { stored[$0..<$0 + count] } ?? []
     }
 
     /// Compares the next text.
-    mutating func take(_ text: UnsafeRawBufferPointer) -> Verdict {
+    mutating func compare(_ text: UnsafeRawBufferPointer) -> Verdict {
         guard !text.isEmpty else {
             return .undecided
         }
-        guard let before = places ?? firstPlaces(of: text), before.count <= Self.mostPlaces else {
+        guard let before = offsets ?? firstOffsets(of: text), before.count <= Self.mostOffsets else {
             return .new
         }
         let remaining = before.filter { continues(text, at: $0) }
@@ -58,34 +58,34 @@ struct ReplayFilter {
         if stored.count - last - count <= text.count {
             return remaining.count == 1 ? .replay(stored.count - first - count) : .new
         }
-        places = remaining
+        offsets = remaining
         count += text.count
         return .undecided
     }
 
-    /// Whether `text`, up to the end of the stored text, follows what was given, if that began at `place`.
-    private func continues(_ text: UnsafeRawBufferPointer, at place: Int) -> Bool {
-        let start = place + count
+    /// Whether `text`, up to the end of the stored text, follows what was given, if that began at `offset`.
+    private func continues(_ text: UnsafeRawBufferPointer, at offset: Int) -> Bool {
+        let start = offset + count
         return stored[start...].prefix(text.count).elementsEqual(text.prefix(stored.count - start))
     }
 
-    /// Where the beginning of `text` is found, as far as enough follows it there; nil when that is in too many places.
-    private func firstPlaces(of text: UnsafeRawBufferPointer) -> [Int]? {
+    /// Where the beginning of `text` is found, as far as enough follows it there; nil when there are too many.
+    private func firstOffsets(of text: UnsafeRawBufferPointer) -> [Int]? {
         let key = text.prefix(Self.minimumOverlap)
-        var places: [Int] = []
+        var offsets: [Int] = []
         stored.withUnsafeBytes { stored in
             var start = 0
-            while stored.count - start >= Self.minimumOverlap, places.count <= Self.mostPlaces,
+            while stored.count - start >= Self.minimumOverlap, offsets.count <= Self.mostOffsets,
                 let found = gl_memmem(stored.baseAddress! + start, stored.count - start, key.base, key.count)
             {
-                let place = found - UnsafeRawPointer(stored.baseAddress!)
-                if stored.count - place >= Self.minimumOverlap {
-                    places.append(place)
+                let offset = found - UnsafeRawPointer(stored.baseAddress!)
+                if stored.count - offset >= Self.minimumOverlap {
+                    offsets.append(offset)
                 }
-                start = place + 1
+                start = offset + 1
             }
         }
-        return places.count <= Self.mostPlaces ? places : nil
+        return offsets.count <= Self.mostOffsets ? offsets : nil
     }
 }
 

@@ -10,12 +10,12 @@ extension StreamSink {
         let stamp = Timestamp(microseconds: time)
         var start = 0
         for finding in options.isConsole ? detector.scan(text, time: time) : [] {
-            let place = max(start, finding.place)
-            if place > start {
-                append(UnsafeRawBufferPointer(rebasing: text[start..<place]), stamp, now)
+            let offset = max(start, finding.offset)
+            if offset > start {
+                append(UnsafeRawBufferPointer(rebasing: text[start..<offset]), stamp, now)
             }
-            mark(finding, before: place, at: now)
-            start = place
+            mark(finding, before: offset, at: now)
+            start = offset
         }
         append(UnsafeRawBufferPointer(rebasing: text[start...]), stamp, now)
         saveBoundaries()
@@ -48,11 +48,11 @@ extension StreamSink {
         }
     }
 
-    private func mark(_ finding: BootDetector.Finding, before place: Int, at now: Int64) {
+    private func mark(_ finding: BootDetector.Finding, before offset: Int, at now: Int64) {
         guard let writer else {
             return
         }
-        let back = UInt64(max(0, place - finding.subject))
+        let back = UInt64(max(0, offset - finding.subject))
         let detail = BootDetail(event: finding.event, position: writer.nextOffset - min(writer.nextOffset, back))
         if !mark(RecordDetail(boot: detail), Timestamp(microseconds: finding.time), now), !finding.event.isBeginning {
             keep(.boot(finding.event))

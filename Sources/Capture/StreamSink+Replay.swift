@@ -50,7 +50,7 @@ extension StreamSink {
             return 0
         }
         var filter = watch.filter ?? ReplayFilter(stored: storedEnd())
-        switch filter.take(text) {
+        switch filter.compare(text) {
         case .undecided:
             (watch.filter, watch.deadline) = (filter, now + Self.replayPause)
             replay = watch

@@ -116,25 +116,25 @@ final class StreamSink: OpenStream {
         guard !isSuspended else {
             return
         }
-        var place = 0
-        while place < pending.count {
-            let entry = pending[place]
+        var index = 0
+        while index < pending.count {
+            let entry = pending[index]
             guard entry.kind == .data, !entry.isPlainOnly else {
                 handle(special: entry)
                 finish(entry)
-                place += 1
+                index += 1
                 continue
             }
-            var end = place
+            var end = index
             var bytes = 0
             while end < pending.count, pending[end].kind == .data, !pending[end].isPlainOnly,
-                end == place || bytes + pending[end].payload.count <= InflightRing.Entry.gatherLimit
+                end == index || bytes + pending[end].payload.count <= InflightRing.Entry.gatherLimit
             {
                 bytes += pending[end].payload.count
                 end += 1
             }
-            commit(place..<end, scratch, at: now)
-            place = end
+            commit(index..<end, scratch, at: now)
+            index = end
         }
         pending.removeAll(keepingCapacity: true)
         pendingBytes = 0

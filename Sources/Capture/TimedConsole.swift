@@ -20,7 +20,7 @@ public struct TimedConsole {
         try text.span.bytes.withUnsafeBytes { (text: UnsafeRawBufferPointer) throws(SystemError) in
             var start = 0
             for finding in detector.scan(text, time: time.microseconds) {
-                let offset = max(start, finding.place)
+                let offset = max(start, finding.offset)
                 try store(UnsafeRawBufferPointer(rebasing: text[start..<offset]), time)
                 try mark(finding, before: offset)
                 start = offset

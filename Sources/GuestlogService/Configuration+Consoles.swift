@@ -19,11 +19,11 @@ extension Configuration {
     mutating func readConsole(_ section: ConfigurationReader) throws(ConfigurationError) {
         try section.allow(Self.consoleKeys)
         let given = Self.kinds.filter(section.has)
-        guard given.count == 1, let kind = given.first, let place = try section.text(kind) else {
+        guard given.count == 1, let kind = given.first, let location = try section.text(kind) else {
             throw section.error(at: nil, "a console requires one of path, connect, listen, tcp, pty or fifo")
         }
         if kind == "path" {
-            try section.refuse(Self.identityKeys) { "comes from the path, \(place): use {\($0)} there" }
+            try section.refuse(Self.identityKeys) { "comes from the path, \(location): use {\($0)} there" }
         }
         try section.allow(Self.consoleKeys, of: kind)
         let isOnDemand = try section.flag("on-demand") ?? false
@@ -43,7 +43,7 @@ extension Configuration {
         if kind == "path" {
             do {
                 patterns.append(
-                    try DiscoveryPattern(place, stream: stream, plainFile: plain, plainLimits: limits, rate: rate)
+                    try DiscoveryPattern(location, stream: stream, plainFile: plain, plainLimits: limits, rate: rate)
                 )
             } catch {
                 throw section.error(at: kind, "\(error)")
@@ -53,8 +53,8 @@ extension Configuration {
         guard let name = try section.text("name") else {
             throw section.error(at: nil, "name is missing: the VM's name")
         }
-        guard let endpoint = Endpoint(kind + ":" + place) else {
-            throw section.error(at: kind, "\(place): \(Endpoint.fault(in: "\(kind):\(place)"))")
+        guard let endpoint = Endpoint(kind + ":" + location) else {
+            throw section.error(at: kind, "\(location): \(Endpoint.fault(in: "\(kind):\(location)"))")
         }
         let key = StreamKey(
             name: name,

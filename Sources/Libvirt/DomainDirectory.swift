@@ -63,10 +63,10 @@ public final class DomainDirectory: Sendable {
     @discardableResult
     public func replace(with domains: [Domain]) -> Bool {
         var fresh = Snapshot(domains: domains, isKnown: true)
-        for (place, domain) in domains.enumerated() {
-            fresh.byName[Bytewise(domain.facts.name)] = place
+        for (index, domain) in domains.enumerated() {
+            fresh.byName[Bytewise(domain.facts.name)] = index
             if let uuid = domain.facts.uuid {
-                fresh.byUUID[uuid] = place
+                fresh.byUUID[uuid] = index
             }
         }
         return snapshot.withLock { snapshot in

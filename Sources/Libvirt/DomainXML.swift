@@ -160,13 +160,13 @@ public struct DomainXML: Sendable {
             return XMLEdit(range: end - "/>".utf8.count..<end, replacement: opened)
         }
         let source = document.children(of: device, named: "source").last
-        let place = source?.range.upperBound ?? device.startTag.upperBound
+        let offset = source?.range.upperBound ?? device.startTag.upperBound
         guard
             let neighbour = source ?? document.firstChild(of: device),
             let indentation = document.indentation(of: neighbour),
-            let lineEnd = document.lineEnd(after: place)
+            let lineEnd = document.lineEnd(after: offset)
         else {
-            return XMLEdit(range: place..<place, replacement: log)
+            return XMLEdit(range: offset..<offset, replacement: log)
         }
         let nextLine = lineEnd.upperBound
         return XMLEdit(range: nextLine..<nextLine, replacement: indentation + log + text[lineEnd])

@@ -47,8 +47,8 @@ struct XMLScanner {
                 try characters()
             }
         }
-        if let place = open.last {
-            throw .malformed(offset: elements[place].startTag.lowerBound, what: "an element is not closed")
+        if let index = open.last {
+            throw .malformed(offset: elements[index].startTag.lowerBound, what: "an element is not closed")
         }
         if elements.isEmpty {
             throw .malformed(offset: position, what: "there is no element")
@@ -87,7 +87,7 @@ struct XMLScanner {
         let attributes = try attributes()
         let isEmpty = take("/")
         try expect(">", in: "a tag")
-        let place = elements.count
+        let index = elements.count
         elements.append(
             XMLElement(
                 name: String(decoding: text[name], as: UTF8.self),
@@ -96,11 +96,11 @@ struct XMLScanner {
                 attributes: attributes,
                 attributesEnd: attributes.last.map { $0.valueRange.upperBound + 1 } ?? name.upperBound,
                 endTag: position..<position,
-                descendants: place + 1..<place + 1
+                descendants: index + 1..<index + 1
             )
         )
         if !isEmpty {
-            open.append(place)
+            open.append(index)
         }
     }
 
@@ -108,11 +108,11 @@ struct XMLScanner {
         let name = try name()
         skipSpace()
         try expect(">", in: "a tag")
-        guard let place = open.popLast(), elements[place].name.utf8.elementsEqual(text[name]) else {
+        guard let index = open.popLast(), elements[index].name.utf8.elementsEqual(text[name]) else {
             throw .malformed(offset: start, what: "an end tag does not match the open element")
         }
-        elements[place].endTag = start..<position
-        elements[place].descendants = place + 1..<elements.count
+        elements[index].endTag = start..<position
+        elements[index].descendants = index + 1..<elements.count
     }
 
     private mutating func attributes() throws(DomainXMLError) -> [XMLAttribute] {
@@ -180,8 +180,8 @@ struct XMLScanner {
 
     /// Adds `text` to the innermost open element; outside the root only white space is allowed.
     private mutating func append(_ text: String, from start: Int) throws(DomainXMLError) {
-        if let place = open.last {
-            elements[place].text += text
+        if let index = open.last {
+            elements[index].text += text
         } else if !text.utf8.allSatisfy(Self.isSpace) {
             throw .malformed(offset: start, what: "text outside the root element")
         }

@@ -42,8 +42,8 @@ struct EvictionShare<Owner> {
     /// `excess` is freed or the next one is the largest.
     static func shares(of usages: [(owner: Owner, usage: Int)], excess: Int) -> [EvictionShare] {
         let usages = usages.sorted { $0.usage > $1.usage }
-        return usages.enumerated().map { place, largest in
-            let next = place + 1 < usages.count ? usages[place + 1].usage : 0
+        return usages.enumerated().map { index, largest in
+            let next = index + 1 < usages.count ? usages[index + 1].usage : 0
             return EvictionShare(owner: largest.owner, bytes: min(excess, max(1, largest.usage - next)))
         }
     }

@@ -135,7 +135,7 @@ final class LogPipe: EventHandler, @unchecked Sendable {
     private func readOnce() -> Int {
         switch intake?.receive(from: descriptor.raw) {
         case .bytes(let bytes):
-            start.take(bytes, from: self)
+            start.receive(bytes, from: self)
             return bytes.count
         case .end:
             if isConsole {

@@ -24,11 +24,11 @@ final class MachineStart: @unchecked Sendable {
     }
 
     /// `log` has received `bytes`.
-    func take(_ bytes: UnsafeRawBufferPointer, from log: LogPipe) {
+    func receive(_ bytes: UnsafeRawBufferPointer, from log: LogPipe) {
         guard !consoles.isEmpty, log === messages else {
             return
         }
-        commandLine.take(bytes)
+        commandLine.append(bytes)
         if commandLine.isComplete {
             mark(isContinued: commandLine.isContinued)
         }

@@ -19,17 +19,17 @@ struct QEMUCommandLine {
     private var isQuoted = false
     private var isEscaped = false
 
-    mutating func take(_ bytes: UnsafeRawBufferPointer) {
+    mutating func append(_ bytes: UnsafeRawBufferPointer) {
         for byte in bytes where !isComplete {
             if isBelowHeading {
-                takeCommand(byte)
+                readCommand(byte)
             } else {
-                takeHeading(byte)
+                readHeading(byte)
             }
         }
     }
 
-    private mutating func takeHeading(_ byte: UInt8) {
+    private mutating func readHeading(_ byte: UInt8) {
         guard byte == UInt8(ascii: "\n") else {
             if line.count < Self.limit {
                 line.append(byte)
@@ -40,7 +40,7 @@ struct QEMUCommandLine {
         line = []
     }
 
-    private mutating func takeCommand(_ byte: UInt8) {
+    private mutating func readCommand(_ byte: UInt8) {
         defer { isEscaped = !isEscaped && !isQuoted && byte == UInt8(ascii: "\\") }
         switch byte {
         case UInt8(ascii: "\n") where !isQuoted:

@@ -43,7 +43,7 @@ struct BootDetectorTests {
         private mutating func add(_ found: [BootDetector.Finding]) {
             findings += found.map { finding in
                 var finding = finding
-                finding.place += length
+                finding.offset += length
                 finding.subject += length
                 return finding
             }
@@ -102,7 +102,7 @@ struct BootDetectorTests {
             console.receive(text.dropFirst(first), at: time)
         }
         console.pause()
-        return console.findings.map { "\($0.event.name) at \($0.place)" }
+        return console.findings.map { "\($0.event.name) at \($0.offset)" }
     }
 
     @Test("boots begin and end where a reader would say so", arguments: BootTable.rows)
@@ -144,7 +144,7 @@ struct BootDetectorTests {
                     }
                 }
                 console.pause()
-                let found = events(console.findings.map { "\($0.event.name) at \($0.place)" })
+                let found = events(console.findings.map { "\($0.event.name) at \($0.offset)" })
                 #expect(found == events(expected), "piece \(number) cut at \(cut)")
             }
         }
@@ -180,7 +180,7 @@ struct BootDetectorTests {
         let end = console.length
         console.receive(kernel.utf8, at: 12_000_000)
         let ends = console.findings.filter { !$0.event.isBeginning }
-        #expect(ends == [.init(event: .panic, place: end, subject: kernel.utf8.count, time: 9_200_000)])
+        #expect(ends == [.init(event: .panic, offset: end, subject: kernel.utf8.count, time: 9_200_000)])
         #expect(console.detector.pendingEnd == nil && !console.detector.awaitsQuiet)
     }
 

@@ -17,7 +17,7 @@ import Testing
                 passed += part
                 continue
             }
-            let verdict = part.withUnsafeBytes { current.take($0) }
+            let verdict = part.withUnsafeBytes { current.compare($0) }
             filter = verdict == .undecided ? current : nil
             switch verdict {
             case .undecided: break

@@ -23,7 +23,7 @@ import Testing
         var line = QEMUCommandLine()
         // In the smallest pieces.
         for byte in text.utf8 {
-            withUnsafeBytes(of: byte) { line.take($0) }
+            withUnsafeBytes(of: byte) { line.append($0) }
         }
         return (line.isComplete, line.isContinued)
     }

@@ -23,7 +23,7 @@ public struct ReplayableConsole {
     ) throws {
         var start = 0
         for finding in detector.scan(text, time: time.microseconds) {
-            let offset = max(start, finding.place)
+            let offset = max(start, finding.offset)
             try add(text[start..<offset], time, position: nil)
             mark(finding, before: offset)
             start = offset

@@ -63,9 +63,9 @@ actor StreamLink: StreamSyslogLink {
     }
 
     private func resend(on connection: ByteConnection) async throws {
-        for place in unproven.indices {
-            try await connection.write(unproven[place].frames, within: OutputLimits.answer)
-            unproven[place].sent = .now
+        for index in unproven.indices {
+            try await connection.write(unproven[index].frames, within: OutputLimits.answer)
+            unproven[index].sent = .now
         }
     }
 

@@ -111,15 +111,15 @@ struct ForwardFields {
         case .bytes(let bytes), .extended(_, let bytes): bytes.withUnsafeBytes { _ = JSONText.append($0, to: &out) }
         case .array(let elements):
             out.append(UInt8(ascii: "["))
-            for (place, element) in elements.enumerated() {
-                out += place > 0 ? [UInt8(ascii: ",")] : []
+            for (index, element) in elements.enumerated() {
+                out += index > 0 ? [UInt8(ascii: ",")] : []
                 append(json: element, to: &out)
             }
             out.append(UInt8(ascii: "]"))
         case .map(let members):
             out.append(UInt8(ascii: "{"))
-            for (place, member) in members.enumerated() {
-                out += place > 0 ? [UInt8(ascii: ",")] : []
+            for (index, member) in members.enumerated() {
+                out += index > 0 ? [UInt8(ascii: ",")] : []
                 text(of: member.key).withUnsafeBytes { _ = JSONText.append($0, to: &out) }
                 out.append(UInt8(ascii: ":"))
                 append(json: member.value, to: &out)

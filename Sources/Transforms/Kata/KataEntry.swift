@@ -12,14 +12,14 @@ enum KataEntry {
         guard let index = record.firstIndex(of: message, from: first) else {
             return
         }
-        let place = record.fields.remove(at: index).value
-        let text = Array(record[place])
+        let range = record.fields.remove(at: index).value
+        let text = Array(record[range])
         text.withUnsafeBytes { text in
             if KataNative.isNative(record) {
-                KataNative.parse(text, at: place.lowerBound, into: &record)
+                KataNative.parse(text, at: range.lowerBound, into: &record)
                 return
             }
-            let end = KataParser.parseRecord(text, from: 0, at: place.lowerBound, into: &record)
+            let end = KataParser.parseRecord(text, from: 0, at: range.lowerBound, into: &record)
             if let rest = text.indices.suffix(from: end).first(where: { text[$0] > 0x20 }) {
                 record.mark(.manyRecords, unparsed: text[rest...])
             }
