@@ -122,7 +122,7 @@ struct BootDetector {
 
     // MARK: - Rows
 
-    /// Takes a line without its LF, or its beginning. Each of its rows counts as a line.
+    /// Reads a line without its LF, or its beginning. Each of its rows counts as a line.
     private mutating func readLine(
         _ line: UnsafeRawBufferPointer,
         at position: Int,
@@ -152,7 +152,7 @@ struct BootDetector {
         headPosition = position + line.count - head.count
     }
 
-    /// Takes a row; returns whether the rest of it is of no interest.
+    /// Reads a row; returns whether the rest of it is of no interest.
     private mutating func readRow(
         _ row: UnsafeRawBufferPointer,
         at position: Int,

@@ -76,7 +76,14 @@ import Transforms
         )
         mkdir(folder, 0o755)
         append("one\n", to: folder + "/b.log")
-        #expect(try eventually { try messages(fixture) == ["one"] && fixture.capture.problems.all.isEmpty })
+        let store = fixture.capture.store
+        #expect(
+            try eventually {
+                let streams = try store.vm(in: "host") == nil ? [] : store.streams(of: "host")
+                return try streams.contains { try StoredText(of: $0, in: store).bytes.contains(UInt8(ascii: "\n")) }
+                    && fixture.capture.problems.all.isEmpty
+            }
+        )
         service.stop()
     }
 
