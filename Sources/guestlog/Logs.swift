@@ -225,7 +225,7 @@ struct Logs: AsyncParsableCommand {
 
     /// Adds a hint for habits from journalctl where the options differ.
     private func hint(for error: any Error) -> any Error {
-        if previous, let word = vms.first(where: { Severity(word: $0) != nil }) {
+        if previous, let word = vms.first(where: { (try? RequestWords.severities($0)) != nil }) {
             return ValidationError("\(error); did you mean --severity \(word)? Here -p is --previous")
         }
         return error

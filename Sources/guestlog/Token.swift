@@ -46,6 +46,9 @@ struct Token: ParsableCommand {
             if vm.contains("") {
                 throw ValidationError("--vm: the pattern is empty; omit --vm to allow all VMs")
             }
+            if let unknown = scope.first(where: { Access.Scope(rawValue: $0) == nil }) {
+                throw ValidationError("--scope \(unknown): there is no such scope; use one of \(Access.Scope.names)")
+            }
         }
 
         func run() async throws {
@@ -59,7 +62,13 @@ struct Token: ParsableCommand {
                 }
             }
             let answer = try await paths.client().post(RequestTarget(["v1", "tokens"]), .object(members))
-            try Output.write((answer["token"]?.text ?? "") + "\n")
+            do {
+                try Output.write((answer["token"]?.text ?? "") + "\n")
+            } catch {
+                let id = answer["id"]?.text ?? ""
+                Output.error("the token \(id) was created and not shown: 'guestlog token revoke \(id)' revokes it")
+                throw error
+            }
         }
     }
 
@@ -111,6 +120,12 @@ struct Token: ParsableCommand {
         var ids: [String]
 
         @OptionGroup var paths: PathOptions
+
+        func validate() throws {
+            if ids.contains("") {
+                throw ValidationError("a token's id is empty; 'guestlog token list' shows the ids")
+            }
+        }
 
         func run() async throws {
             for id in ids {

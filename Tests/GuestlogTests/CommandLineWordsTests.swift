@@ -143,9 +143,11 @@ struct CommandLineWordsTests {
         #expect(try replay.body(now: now)["since"]?.text == moment.description)
     }
 
-    @Test("a token for no VM is refused")
-    func emptyPattern() {
+    @Test("a token for no VM, of an unknown scope or without an id is refused")
+    func wrongTokens() {
         #expect(throws: (any Error).self) { try Token.Add.parse(["--vm", ""]) }
+        #expect(throws: (any Error).self) { try Token.Add.parse(["--scope", "read,console"]) }
+        #expect(throws: (any Error).self) { try Token.Revoke.parse([""]) }
         #expect(throws: Never.self) { try Token.Add.parse(["--vm", "web-*"]) }
     }
 

@@ -15,7 +15,7 @@ public struct Access: Hashable, Sendable {
         case admin
 
         /// All names, separated by commas.
-        static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+        public static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
     }
 
     public let scopes: Set<Scope>
