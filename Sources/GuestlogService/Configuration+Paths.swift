@@ -29,7 +29,7 @@ extension Configuration {
         if let whole = try? ConfigurationReader(file: file, text: text) {
             top = whole
         } else {
-            top = try ConfigurationReader(file: file, text: pathLines(of: text))
+            top = try ConfigurationReader(file: file, text: try pathLines(of: text, file))
         }
         for key in pathKeys where top.contains(key) {
             guard try top.text(key) != nil else {
@@ -43,11 +43,19 @@ extension Configuration {
 
     private static let pathKeys = ["store", "runtime", "socket"]
 
-    /// The lines that begin with a key of `readPaths`: the rest of the text need not be YAML.
-    private static func pathLines(of text: String) -> String {
-        text.split(whereSeparator: \.isNewline).filter { line in
-            let key = line.prefix { $0 != ":" }.filter { !"\"' ".contains($0) }
-            return pathKeys.contains(key) && !line.hasPrefix(" ")
+    /// The lines that begin with a key of `readPaths`: the rest of the text need not be YAML. Throws where a key does not
+    /// begin a line: in a mapping that is indented or in braces.
+    private static func pathLines(of text: String, _ file: String) throws(ConfigurationError) -> String {
+        let lines = text.drop { $0 == "\u{feff}" }.split(whereSeparator: \.isNewline)
+        let first = lines.first { line in
+            let content = line.drop { $0.isWhitespace }
+            return !content.isEmpty && !content.hasPrefix("#") && !content.hasPrefix("---")
+        }
+        if let first, first.first == "{" || first.first?.isWhitespace == true {
+            throw ConfigurationError(file: file, line: nil, message: "is not a mapping of keys that begin lines")
+        }
+        return lines.filter { line in
+            pathKeys.contains(line.prefix { $0 != ":" }.filter { !"\"' ".contains($0) }) && line.first != " "
         }.joined(separator: "\n")
     }
 }

@@ -147,13 +147,10 @@ public struct Configuration: Sendable {
             socket = named.socket ?? folder + "/guestlog.sock"
         }
         if let path = try top.absolutePath("socket"), named.socket == nil {
+            guard path.utf8.count <= UnixSocket.longestPath else {
+                throw top.error(at: "socket", "\(path): \(UnixSocket.pathRule); choose a shorter one")
+            }
             socket = path
-        }
-        if named.socket == nil, socket.utf8.count > UnixSocket.longestPath {
-            throw top.error(
-                at: top.contains("socket") ? "socket" : "runtime",
-                "\(socket): \(UnixSocket.pathRule); choose a shorter one"
-            )
         }
     }
 

@@ -81,7 +81,6 @@ public final class Virtlogd {
         let paths = VirtlogdPaths(options, runtime: configuration.runtime)
         _ = try settings(options, paths)
         let capture = captureOptions(configuration, paths)
-        try DaemonFolders.check(configuration.runtime, socket: configuration.socket)
         try DaemonFolders.check(capture.inflight, socket: paths.socket)
         let previous = PreviousDaemon(socket: paths.socket)
         try CaptureService.check(capture, willEnd: previous.isIn)

@@ -143,7 +143,8 @@ public struct VirtlogdTakeOver {
     /// Waits until the process, which has become this program, answers libvirtd. It may end before: no check sees all
     /// that a start needs.
     private func awaitAnswer(of process: Int32) throws(Refused) {
-        for _ in 0..<(limit * 100) {
+        let deadline = SystemClock().monotonicMicroseconds() + Int64(limit) * 1_000_000
+        while SystemClock().monotonicMicroseconds() < deadline {
             if UnixSocket.listeningPaths(of: process).contains(where: LogDaemonProbe.isAnswered(at:)) {
                 return
             }

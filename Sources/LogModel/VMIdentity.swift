@@ -63,11 +63,14 @@ public struct VMIdentity: Hashable, Sendable {
 
     /// The name under which a VM called `name` is stored: that, or its beginning of at most `maximumName` bytes.
     public static func storedName(_ name: String) -> String {
-        var name = name
-        while name.utf8.count > maximumName {
-            name.removeLast()
+        guard name.utf8.count > maximumName else {
+            return name
         }
-        return name
+        var end = name.utf8.index(name.startIndex, offsetBy: maximumName)
+        while end.samePosition(in: name) == nil {
+            end = name.utf8.index(before: end)
+        }
+        return String(name[..<end])
     }
 
     /// The rule that `name` violates as the name or the namespace of a VM; nil when it is valid. Names become parts of

@@ -2,9 +2,9 @@
 
 /// A word by which a person names a VM.
 ///
-/// It is the VM's name, of which the first `VMIdentity.maximumName` bytes are compared, its name with its namespace (`lab/db`), its folder in the store, its UUID, the beginning of its
-/// UUID, or its title, which is the name that its owner gave it in OpenStack. The first of these forms that any VM has
-/// decides, so that a title hides no name.
+/// It is the VM's name, which is cut as in the store (`VMIdentity.storedName`), its name with its namespace (`lab/db`), its
+/// folder in the store, its UUID, the beginning of its UUID, or its title, which is the name that its owner gave it in
+/// OpenStack. The first of these forms that any VM has decides, so that a title hides no name.
 public struct VMWord: Hashable, Sendable {
     @Bytewise public var text: String
 

@@ -7,8 +7,13 @@ public import TextFormats
 extension RecordBuffer {
     private static let entryTime: ConstantBytes = "__REALTIME_TIMESTAMP"
 
-    /// Whether the fields from `first` on are those of an entry.
-    func isJournalEntry(from first: Int) -> Bool { firstIndex(of: Self.entryTime, from: first) != nil }
+    /// Whether the fields from `first` on are those of an entry. What a guest says does not make it one.
+    func isJournalEntry(from first: Int) -> Bool { firstTrustedIndex(of: Self.entryTime, from: first) != nil }
+
+    /// The index of the first field `name` from `first` on that is not a guest's.
+    func firstTrustedIndex(of name: ConstantBytes, from first: Int) -> Int? {
+        fields.indices.suffix(from: first).first { !fields[$0].isUntrusted && matches(fields[$0].name, name) }
+    }
 
     /// Makes bytes of the arrays of numbers that are values which are not UTF-8.
     public mutating func takeJournalBytes() {

@@ -15,8 +15,8 @@ extension RecordBuffer {
         }
     }
 
-    /// Sets the record's time to that of the first of the fields `names`, from `first` on, that says one; the field goes, unless
-    /// it is kept. One whose time cannot be read stays, and the record is marked when no other has one.
+    /// Sets the record's time to that of the first of the fields `names`, from `first` on, that says one; the field goes,
+    /// unless it is kept. One whose time cannot be read stays, and the record is marked when no other has one.
     mutating func setTime(_ names: [[UInt8]] = RecordBuffer.timeNames, from first: Int = 0, keepsField: Bool = false) {
         guard time == nil else {
             return

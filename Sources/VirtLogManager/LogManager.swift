@@ -295,6 +295,7 @@ public final class LogManager: @unchecked Sendable {
             }
         }
         if let refusal {
+            forgetIfUnused(owner)
             throw refusal
         }
         logs[path] = log

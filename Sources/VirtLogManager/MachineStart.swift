@@ -40,7 +40,7 @@ final class MachineStart: @unchecked Sendable {
             return
         }
         messages?.drain()
-        mark(isContinued: false)
+        mark(isContinued: commandLine.isComplete && commandLine.isContinued)
     }
 
     private func mark(isContinued: Bool) {

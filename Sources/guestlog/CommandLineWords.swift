@@ -129,6 +129,23 @@ struct CommandLineWords {
         return true
     }
 
+    /// The same for a short option, whose value may be `letters`.
+    private mutating func takeEquivalent(
+        of option: String,
+        joinedTo letters: inout Substring,
+        _ declared: DeclaredOptions
+    ) throws -> Bool {
+        guard case .option = CommandLineError.equivalents[option], !letters.isEmpty else {
+            return try takeEquivalent(of: option, nil, declared)
+        }
+        let value = letters.first == "=" ? letters.dropFirst() : letters
+        guard try takeEquivalent(of: option, String(value), declared) else {
+            return false
+        }
+        letters = ""
+        return true
+    }
+
     /// Takes a group of flags, of which the last may be an option, with its value behind it or in the next word.
     private mutating func takeShort(_ word: String, _ declared: DeclaredOptions) throws {
         var letters = word.dropFirst()
@@ -150,7 +167,7 @@ struct CommandLineWords {
                     letters = ""
                 }
             case nil:
-                if try takeEquivalent(of: "-\(letter)", nil, declared) {
+                if try takeEquivalent(of: "-\(letter)", joinedTo: &letters, declared) {
                     continue
                 }
                 try refuse("-\(letter)", declared)

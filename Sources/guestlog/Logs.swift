@@ -172,7 +172,7 @@ struct Logs: AsyncParsableCommand {
     private func ask(_ client: APIClient, _ request: LogRequest) async throws {
         let target = LogParameters(request).target
         let trailers: APIClient.Trailers
-        if follow, reading.head == nil, reading.limitBytes == nil {
+        if follow, reading.head == nil, request.selection.limitBytes == nil {
             var endsLine = true
             trailers = try await client.follow(target, onLost: Output.logReconnecting) {
                 // The second piece of a continued line must not look like a line of its own.

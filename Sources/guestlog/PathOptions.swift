@@ -55,12 +55,11 @@ struct PathOptions: ParsableArguments {
         if let file = configurationFile, store == nil || socket == nil {
             let read = try Configuration.paths(in: file)
             if let error = read.error {
-                guard read.paths != nil || namesStore || namesSocket else {
+                guard read.paths != nil || namesStore || socket != nil else {
                     throw PathsUnknown(error: error)
                 }
-                Output.error(
-                    "\(error); only store and socket are read from this file; 'guestlog config check' checks it"
-                )
+                let used = read.paths == nil ? "nothing is" : "only store and socket are"
+                Output.error("\(error); \(used) read from this file; 'guestlog config check' checks it")
             }
             paths = read.paths ?? paths
         }

@@ -62,7 +62,7 @@ struct VirtlogdCommand: ParsableCommand {
         if check.checkConfig {
             return try Virtlogd.check(options, configuration).forEach { Output.error($0) }
         }
-        try DaemonFolders.prepare(configuration)
+        try DaemonFolders.prepareRuntime(configuration)
         if daemon {
             // Before any thread is started.
             try ProgramImage.daemonize()

@@ -160,6 +160,8 @@ import Testing
             ("retention:\n\ttotal: 10G\nstore: /srv/log\n", "/srv/log"),
             ("'store' : /srv/log\nconsoles: [\n", "/srv/log"),
             ("retention:\n\ttotal: 10G\n", Configuration().store),
+            ("\u{feff}store: /srv/log\nconsoles: [\n", "/srv/log"),
+            ("{store: /srv/log, retention: [\n", nil), ("# all\n  store: /srv/log\n\tx: 1\n", nil),
             ("store: relative\n", nil), ("store: [", nil), ("store: [a]\n", nil), ("store:\n  /srv/log\n\tx: 1\n", nil),
             ("store: /srv/log\nstore: /srv/other\n", nil), ("store: {}\n", nil),
         ] as [(String, String?)]

@@ -73,7 +73,8 @@ import Testing
         }
         let error = #expect(throws: ConfigurationError.self) { try configuration(["socket": path]) }
         #expect(error?.message.contains("a socket path can have 107 bytes at most") == true, "\(error?.message ?? "")")
-        #expect(throws: ConfigurationError.self) { try configuration(["runtime": path]) }
+        // Other programs that read the file have no such socket.
+        #expect(reason(try configuration(["runtime": path]))?.contains("107 bytes") == true)
         var named = try configuration()
         named.socket = path
         #expect(reason(named)?.contains("107 bytes") == true)

@@ -58,6 +58,8 @@ struct CommandLineWordsTests {
             ("wait web -- -n20", "wait web -- -n20"),
             ("run --name x -- qemu -n20 --follow=false", "run --name=x -- qemu -n20 --follow=false"),
             ("virtlogd -v -t5", "virtlogd --verbose --timeout=5"), ("version", "--version"), ("-V", "--version"),
+            ("logs web -cconsole0", "logs web --stream=console0"),
+            ("logs -fc=console0 web", "logs --follow --stream=console0 web"),
             ("logs web -xl --after-cursor c --priority 3", "logs web --cursor=c --severity=3"),
             // What the parser declares for every command is left to it.
             ("logs --help", "logs --help"), ("vms -h", "vms --help"),

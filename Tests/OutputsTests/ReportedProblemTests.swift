@@ -15,10 +15,14 @@ import Testing
         #expect(problem.fail("refused", pause: 0, now: 2) == .init(words: "refused", isLogged: true))
         #expect(problem.fail("refused", pause: 0, now: 3) == nil)
         #expect(problem.fail("401", pause: 0, now: 30 * second) == .init(words: "401", isLogged: false))
-        #expect(problem.fail("503", pause: 0, now: 90 * second) == .init(words: "503", isLogged: true))
+        #expect(problem.fail("401", pause: 0, now: 31 * second) == nil)
+        // It lasts.
+        #expect(problem.fail("401", pause: 0, now: 61 * second) == .init(words: "401", isLogged: true))
+        #expect(problem.fail("401", pause: 0, now: 200 * second) == nil)
+        #expect(problem.fail("503", pause: 0, now: 201 * second) == .init(words: "503", isLogged: true))
         #expect(problem.words == "503")
         #expect(problem.end() && problem.words == nil && !problem.end())
-        #expect(problem.fail("refused", pause: 0, now: 91 * second) == nil)
+        #expect(problem.fail("refused", pause: 0, now: 202 * second) == nil)
     }
 
     @Test("a long pause is reported at once, with its end")

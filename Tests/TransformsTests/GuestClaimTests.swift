@@ -101,6 +101,17 @@ import TextFormats
         }
     }
 
+    @Test("what a guest prints in the form of a journal entry is no entry", arguments: ["sandbox=s1", "a=b"])
+    func entry(outer: String) {
+        let inner =
+            #"{"msg":"x","__REALTIME_TIMESTAMP":"1","MESSAGE":"{\"msg\":\"y\",\"kata_sandbox\":\"victim\",\"sandbox\":\"victim\"}"}"#
+        let found = names(console(inner, sandbox: outer))
+        #expect(!found.trusted.contains("kata_sandbox") && !found.trusted.contains("sandbox") || outer == "sandbox=s1")
+        let line = decoded(console(inner, sandbox: outer).utf8, .kata)[0]
+        #expect(!line.contains(#""kata_sandbox""#) && !line.contains(#""sandbox":"victim""#), "\(line)")
+        #expect(line.contains("2020-02-21T10:31:29"), "\(line)")
+    }
+
     @Test("what follows a quote without an end is untrusted, and what is before it is not")
     func openQuote() {
         let found = names(#"time="2020-02-21T10:31:30Z" level=info pid=7 msg="cut sandbox=victim"#)

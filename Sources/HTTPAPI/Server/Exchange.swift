@@ -29,7 +29,7 @@ struct Exchange {
     /// Decides, before the body, what its head decides: false, after the response, when the request is refused and the
     /// client need not send the body. A client that waits for that is told to send it (RFC 9110, section 10.1.1).
     func begin() async throws -> Bool {
-        let length = head.headers.first(name: "Content-Length").flatMap { Int($0) } ?? 0
+        let length = head.headers.first(name: "Content-Length").map { Int($0) ?? .max } ?? 0
         let expects =
             head.isHTTP11 && (length > 0 || head.headers.contains(name: "Transfer-Encoding"))
             && head.headers[canonicalForm: "Expect"].contains { $0.lowercased() == "100-continue" }

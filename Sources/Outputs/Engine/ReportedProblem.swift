@@ -16,6 +16,7 @@ struct ReportedProblem: Sendable {
 
     /// What is reported now; nil when nothing is.
     private(set) var words: String?
+    private var isLogged = false
     private var failures = 0
     private var lastLogged: Int64?
 
@@ -42,15 +43,16 @@ struct ReportedProblem: Sendable {
         return isReported ? report(words, now: now) : nil
     }
 
-    /// Reports a problem in any case; returns nil when it is reported already.
+    /// Reports a problem in any case; returns nil when it is reported already. One that was too soon for the log is logged
+    /// later if it lasts.
     mutating func report(_ words: String, now: Int64) -> Report? {
-        guard words != self.words else {
+        let mayLog = lastLogged.map { now - $0 >= Self.logInterval } ?? true
+        guard words != self.words || !isLogged && mayLog else {
             return nil
         }
-        self.words = words
-        let isLogged = lastLogged.map { now - $0 >= Self.logInterval } ?? true
-        lastLogged = isLogged ? now : lastLogged
-        return Report(words: words, isLogged: isLogged)
+        (self.words, isLogged) = (words, mayLog)
+        lastLogged = mayLog ? now : lastLogged
+        return Report(words: words, isLogged: mayLog)
     }
 
     /// The failures have ended; returns whether one was reported.

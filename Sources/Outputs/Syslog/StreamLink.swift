@@ -17,7 +17,7 @@ actor StreamLink: StreamSyslogLink {
     /// The messages that the connection has not outlived by `proof`, the oldest first.
     private var unproven: [(frames: [UInt8], sent: ContinuousClock.Instant)] = []
 
-    /// Of more bytes than these in `unproven`, only the last batch is kept.
+    /// Of more bytes than these in `unproven`, the oldest batches are dropped; the last one is kept whatever its size.
     private static let mostUnproven = 1 << 20
 
     init(_ peer: NetworkPeer, tls: TLSClientSettings?, proof: Duration = .seconds(5)) {
@@ -36,8 +36,8 @@ actor StreamLink: StreamSyslogLink {
             frames.append(contentsOf: "\(batch.items[item].range.count) ".utf8)
             batch.append(item, to: &frames)
         }
+        let isFresh = connection?.isOpen != true
         do {
-            let isFresh = connection?.isOpen != true
             if isFresh {
                 forget()
             }
@@ -57,7 +57,12 @@ actor StreamLink: StreamSyslogLink {
             }
             return .accepted()
         } catch {
-            forget()
+            // Age proves nothing of what was sent again on a connection that has not proven itself.
+            if isFresh {
+                close()
+            } else {
+                forget()
+            }
             return .unavailable("\(error)")
         }
     }

@@ -135,9 +135,10 @@ final class JournalInput: SourceInput {
         [UInt8](bigEndian: UInt32(clamping: skip)) + Array(cursor.utf8)
     }
 
-    /// Whether this daemon, or an earlier process of its service, has written the entry.
+    /// Whether this daemon, or an earlier process of its service, has written the entry. What is imported may be of another
+    /// machine, where this process's number is that of another one.
     private func isOwn(_ record: RecordBuffer) -> Bool {
-        if record.value(of: Self.process)?.elementsEqual(ownProcess) == true {
+        if follows, record.value(of: Self.process)?.elementsEqual(ownProcess) == true {
             return true
         }
         guard let unit = own.unit, let program = own.program else {

@@ -29,7 +29,8 @@ public struct DisplayedLineCutter {
     /// The line that begins at `start`, of which the bytes before `stop` count; nil when it may continue there. Must be
     /// called in order, always with the same text.
     ///
-    /// A line longer than `limit` bytes, its LF not counted, is divided there, or where a repaint begins before it.
+    /// A line longer than `limit` bytes, its LF not counted, is divided there, or where the text ends that is painted
+    /// over before.
     public mutating func line(at start: Int, in text: UnsafeRawBufferPointer, to stop: Int, limit: Int) -> Cut? {
         let window = UnsafeRawBufferPointer(rebasing: text[start..<stop].prefix(limit + 1))
         let feed = Lines.firstFeed(in: window).map { start + $0 + 1 }

@@ -7,7 +7,7 @@
 /// painted elsewhere and the cursor, which was saved in the row, is restored: a clock in a corner while a user types.
 /// The bytes may be added to between two scans: the result does not depend on where they were divided.
 struct RowScanner: Sendable {
-    /// The place up to which the bytes were scanned.
+    /// The offset up to which the bytes were scanned.
     private var offset = 0
     private var cursor = CursorRow()
     /// Where the cursor left the row; the line ends there if anything visible follows and the cursor does not return.

@@ -4,8 +4,8 @@ import LogModel
 
 // Levels as network appliances and hypervisors write them.
 extension SeverityWords {
-    /// The level between the facility and the name of a message, `%LINK-3-UPDOWN: …`, as Cisco's systems, Arista's and Juniper's
-    /// write them. A time, a host and a process may precede it.
+    /// The level between the facility and the name of a message, `%LINK-3-UPDOWN: …`, as the systems of Cisco, Arista and
+    /// Juniper write it. A time, a host and a process may precede it.
     static func ofMnemonic(in text: UnsafeRawBufferPointer) -> Severity? {
         var start = 0
         while start < text.count, let mark = text.firstOffset(of: UInt8(ascii: "%"), from: start) {
@@ -23,18 +23,19 @@ extension SeverityWords {
         }
         var severity: Severity?
         var part = start
-        for at in text.indices[start...] {
-            switch text[at] {
+        for offset in text.indices[start...] {
+            switch text[offset] {
             case UInt8(ascii: "-"), UInt8(ascii: ":"), UInt8(ascii: " "):
-                if at == part + 1, (0x30...0x37).contains(text[part]) {
+                if offset == part + 1, (0x30...0x37).contains(text[part]) {
                     severity = Severity(rawValue: text[part] - 0x30)
                 }
-                if text[at] == UInt8(ascii: "-"), at > part {
-                    part = at + 1
+                if text[offset] == UInt8(ascii: "-"), offset > part {
+                    part = offset + 1
                     continue
                 }
-                let isEnd = text[at] == UInt8(ascii: ":") || at + 1 < text.count && text[at + 1] == UInt8(ascii: ":")
-                return at > part && isEnd ? severity : nil
+                let next = offset + 1 < text.count ? text[offset + 1] : 0
+                let isEnd = text[offset] == UInt8(ascii: ":") || next == UInt8(ascii: ":")
+                return offset > part && isEnd ? severity : nil
             case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
                 continue
             case UInt8(ascii: "a")...UInt8(ascii: "z") where part > start:

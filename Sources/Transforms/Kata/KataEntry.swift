@@ -9,7 +9,7 @@ enum KataEntry {
     /// Replaces the message of an entry, whose fields begin at `first`, by what it says. What else it has stays.
     static func unpack(_ record: inout RecordBuffer, from first: Int) {
         record.takeJournalBytes()
-        guard let index = record.firstIndex(of: message, from: first) else {
+        guard let index = record.firstTrustedIndex(of: message, from: first) else {
             return
         }
         let range = record.fields.remove(at: index).value
