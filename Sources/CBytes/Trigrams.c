@@ -29,7 +29,8 @@ uint32_t gl_map_trigrams(uint32_t before, const void *bytes, size_t count, uint8
         for (size_t n = 0; n < size; n++) {
             map[gl_trigram_hash(load_three(lower + n))] = 1;
         }
-        memcpy(lower, lower + size, 2);
+        // After a piece of one byte the two overlap.
+        memmove(lower, lower + size, 2);
         at += size;
         count -= size;
     }
