@@ -56,7 +56,7 @@ import Testing
     func prompts(unit: String) {
         let row = Array(("x\r" + String(repeating: unit, count: 510 / unit.utf8.count)).utf8)
         let time = processorTime {
-            for _ in 0..<8192 {
+            for _ in 0..<2048 {
                 row.withUnsafeBytes { _ = ShellPrompt.prompt(displayed: $0) }
             }
         }
