@@ -21,7 +21,7 @@ public final class TemporaryFolder: Sendable {
     private static func remove(_ path: String) {
         if let stream = opendir(path) {
             while let entry = readdir(stream) {
-                let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                     String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
                 }
                 guard name != ".", name != ".." else {
