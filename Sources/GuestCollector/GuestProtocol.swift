@@ -16,7 +16,8 @@ enum GuestProtocol: Hashable {
     /// Syslog over TCP (RFC 6587).
     case syslog(SyslogFrames.Framing)
 
-    /// The protocol of a connection that begins with `bytes`; nil when they are too few. Throws when it is none of these.
+    /// The protocol of a connection that begins with `bytes`; nil when they are too few to
+    /// tell. Throws when the protocol is unknown.
     static func detect(_ bytes: [UInt8]) throws(UnknownProtocol) -> GuestProtocol? {
         guard let first = bytes.first else {
             return nil

@@ -64,7 +64,7 @@ public struct Configuration: Sendable {
     /// The programs to which what is stored is sent.
     public var outputs: [OutputSettings] = []
 
-    /// The file that it was read from; nil: there is none, and these are the defaults.
+    /// The file that it was read from; nil for the defaults.
     public private(set) var file: String?
     /// The file that is read when none is named.
     public static let usualFile = "/etc/guestlog/guestlog.yaml"

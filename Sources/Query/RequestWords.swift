@@ -48,7 +48,7 @@ public enum RequestWords {
         }
     }
 
-    /// The limit `word`; nil for 0, which is none, as in kubectl.
+    /// The limit `word`; nil for 0, which means no limit, as in kubectl.
     public static func limit(_ name: String, _ word: String) throws(QueryError) -> Int? {
         let limit = try count(name, word)
         return limit == 0 ? nil : limit

@@ -25,7 +25,7 @@ public struct RecordDecoder: Sendable {
     public let format: RecordFormat
     private let flattens: Bool
     /// A line whose end has not come.
-    private var open = OpenLine()
+    private var open = UnfinishedLine()
     /// Where the next line begins.
     private var offset: UInt64
     /// Where the last line began.
@@ -79,7 +79,7 @@ public struct RecordDecoder: Sendable {
                 decodeLine(piece, consuming: UInt64(piece.count) + 1, isTruncated: false, emit)
             } else {
                 hold(piece, emit)
-                decodeOpenLine(withEnd: 1, emit)
+                decodeUnfinishedLine(withEnd: 1, emit)
             }
             begin = feed + 1
         }
@@ -90,7 +90,7 @@ public struct RecordDecoder: Sendable {
     /// together may stand in both.
     public mutating func finishFile(_ emit: (inout RecordBuffer, Location) -> Void) {
         if open.size > 0 {
-            decodeOpenLine(withEnd: 0, emit)
+            decodeUnfinishedLine(withEnd: 0, emit)
         }
         if frames != nil {
             decodeFrames(adding: nil, emit)
@@ -155,21 +155,21 @@ public struct RecordDecoder: Sendable {
         return lineStart
     }
 
-    /// Adds to the open line; one that a hole ends is decoded.
+    /// Adds to the unfinished line; one that a hole ends is decoded.
     private mutating func hold(_ piece: UnsafeRawBufferPointer, _ emit: (inout RecordBuffer, Location) -> Void) {
         var begin = 0
         while let hole = open.add(piece, from: begin) {
-            decodeOpenLine(withEnd: 0, emit)
+            decodeUnfinishedLine(withEnd: 0, emit)
             // What follows has the same number.
             line -= 1
             begin = hole
         }
     }
 
-    /// Decodes the open line, whose end has so many bytes.
-    private mutating func decodeOpenLine(withEnd end: UInt64, _ emit: (inout RecordBuffer, Location) -> Void) {
+    /// Decodes the unfinished line, whose end has so many bytes.
+    private mutating func decodeUnfinishedLine(withEnd end: UInt64, _ emit: (inout RecordBuffer, Location) -> Void) {
         let whole = open
-        open = OpenLine()
+        open = UnfinishedLine()
         whole.text.withUnsafeBytes { decodeLine($0, consuming: whole.size + end, isTruncated: whole.isCut, emit) }
     }
 

@@ -27,7 +27,8 @@ final class JournalExportFile: JournalEntries {
         return pread(file.raw, &bytes, bytes.count, 0) == bytes.count && bytes == head
     }
 
-    /// Opens the file after the entry with that cursor: at its beginning when there is none, or it does not have that.
+    /// Opens the file after the entry with that cursor: at its beginning without a cursor,
+    /// or when the file does not contain it.
     init(_ path: String, after cursor: String?) throws(SystemError) {
         self.path = path
         file = try Self.open(path)

@@ -70,7 +70,7 @@ public struct ContainerParts: Sendable {
     }
 
     /// Takes an unfinished line, that with the earliest last part first: with `time`, one to which a part of that time
-    /// does not belong. nil when there is none (any more).
+    /// does not belong. nil when no such line is left.
     public mutating func takeUnfinished(before time: Int64? = nil) -> Joined? {
         let indexes = open.indices.filter { index in
             guard let line = open[index] else {

@@ -6,7 +6,7 @@ import LogModel
 ///
 /// A field is `NAME=VALUE` and a line feed, or `NAME`, a line feed, the value's size as a 64-bit little-endian number,
 /// the value, and a line feed. An empty line ends an entry. The memory in use is limited whatever the sender claims:
-/// what exceeds the limits is read and omitted, and the entry is flagged. So is a field whose name is none.
+/// what exceeds the limits is read and omitted, and the entry is flagged. A field with an invalid name is omitted too.
 public struct JournalExportParser: Sendable {
     /// The limits of one entry.
     public struct Limits: Sendable {

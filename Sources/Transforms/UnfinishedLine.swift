@@ -7,7 +7,7 @@ import TextFormats
 /// A log has a hole of NULs where it was truncated while its writer went on at the old place, and where it lost what was
 /// not on disk in a crash. NULs before a line do not count towards its limit, and a hole inside of a line ends it: what
 /// follows was written by another write.
-struct OpenLine: Sendable {
+struct UnfinishedLine: Sendable {
     /// Without the NULs before it, up to the limit.
     private(set) var text: [UInt8] = []
     /// The number of bytes of the log that it has.
