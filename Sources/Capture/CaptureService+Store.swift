@@ -13,6 +13,10 @@ extension CaptureService {
     func openStore() -> Result<StoreOpening.Opened, SystemError> {
         while true {
             let result = Result { () throws(SystemError) in try opening.open() }
+            if case .success(let opened) = result {
+                // Before anybody is told: from then on the rings belong to this store, wherever its folder is moved to.
+                writer.setStore(opened.identity)
+            }
             opened.withLock { $0 = result }
             guard case .failure(let error) = result, isRetried(error) else {
                 if problems.clear(Self.storeSubject) != nil {

@@ -167,7 +167,6 @@ public final class CaptureService: Sendable {
     private func write() {
         let result = openStore()
         if case .success(let opened) = result {
-            writer.setStore(opened.identity)
             writer.adopt(abandonedRings.filter { $0.belongs(to: opened.identity, at: store.root) })
         }
         sealerMayBegin.signal()
