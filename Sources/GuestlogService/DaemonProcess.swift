@@ -55,9 +55,20 @@ final class DaemonProcess {
     /// Drains guests from now on in place of the keeper, if there is one. `discarded` gets what it has discarded, by
     /// the descriptors' names.
     func takeOver(_ discarded: ([String: DiscardedOutput]) -> Void) {
-        discarded(keeper?.takeOver() ?? [:])
-        if let keeper, let shard = capture.shards.first {
-            shard.loop.perform { keeper.acquireLease() }
+        guard let keeper, let shard = capture.shards.first else {
+            discarded([:])
+            return
+        }
+        let table = Result { () throws(SystemError) in try keeper.takeOver() }
+        discarded((try? table.get()) ?? [:])
+        let lease = shard.loop.perform { Result { () throws(SystemError) in try keeper.acquireLease() } }
+        for case .failure(let error) in [table.map { _ in }, lease] {
+            capture.problems.report(
+                "keeper",
+                "\(error): it may read consoles beside this daemon; end guestlog keep and start it again",
+                .error,
+                to: diagnostics
+            )
         }
     }
 

@@ -12,10 +12,9 @@ import SystemIO
 /// because it has died, is being replaced, or waits for a disk before it begins, the keeper does (`KeeperClient`).
 public final class Keeper {
     private let command: [String]
-    private let notifySocket: String
     /// Files in memory that are shared with the daemon.
     private let files: (lease: MemoryFile, discarded: MemoryFile)
-    private let socket: Descriptor
+    private let socket: NotificationSocket
     private let signals: SignalQueue
     private let diagnostics = Diagnostics()
     private let store: KeptDescriptors
@@ -47,21 +46,16 @@ public final class Keeper {
     /// The delays before a daemon that could not begin is restarted.
     private static let restartBackoff = Backoff(first: 100_000, doublingLimit: 5_000_000, longest: 5_000_000)
 
-    /// A keeper of the daemon that `command` starts, with its notification socket in the folder `runtime`.
+    /// A keeper of the daemon that `command` starts, with the runtime folder `runtime`.
     public init(_ command: [String], runtime: String) throws {
         self.command = command
-        notifySocket = "\(runtime)/keep-\(getpid()).sock"
-        try DaemonFolders.makeFolder(of: notifySocket)
-        socket = try UnixSocket.datagrams(at: notifySocket)
+        try LinuxFileSystem().makeDirectories(runtime)
+        socket = try NotificationSocket(bindingIn: runtime)
         signals = try SignalQueue(Self.passedOn)
         files = (lease: try MemoryFile("guestlog-lease"), discarded: try MemoryFile("guestlog-discarded"))
         store = KeptDescriptors(discardedPath: files.discarded.path)
         lease = try LeaseWatch(files.lease.path)
         drainer = .absent(since: clock.monotonicMicroseconds())
-    }
-
-    deinit {
-        unlink(notifySocket)
     }
 
     /// Runs until the daemon has ended in order or on request, or with an error while no descriptors are stored;
@@ -102,7 +96,7 @@ public final class Keeper {
     // MARK: - The daemon
 
     private func start() throws(SystemError) -> ChildProgram {
-        setenv("NOTIFY_SOCKET", notifySocket, 1)
+        setenv("NOTIFY_SOCKET", socket.address, 1)
         let paths = KeeperClient.Paths(lease: files.lease.path, discarded: files.discarded.path)
         setenv(KeeperClient.variable, paths.text, 1)
         setenv(PassedDescriptors.countVariable, String(store.descriptors.count), 1)
@@ -148,7 +142,7 @@ public final class Keeper {
     /// Waits for the next event, until `limit` (monotonic microseconds) at most, and handles those that concern the
     /// stored descriptors.
     private func turn(ended: Int32, until limit: Int64) -> (signal: Int32?, hasEnded: Bool) {
-        let descriptors = [ended, socket.raw, signals.raw, lease.descriptor, store.readyDescriptor]
+        let descriptors = [ended, socket.descriptor.raw, signals.raw, lease.descriptor, store.readyDescriptor]
         var polled = descriptors.map { pollfd($0) }
         let due = min(limit, drainDeadline)
         Poll.wait(for: &polled, microseconds: due == .max ? nil : due - clock.monotonicMicroseconds())
@@ -189,7 +183,7 @@ public final class Keeper {
     private func receive() -> Bool {
         var text = [UInt8](repeating: 0, count: 4096)
         var number: Int32 = -1
-        let count = gl_receive_descriptor(socket.raw, &text, text.count, &number)
+        let count = gl_receive_descriptor(socket.descriptor.raw, &text, text.count, &number)
         guard count >= 0 else {
             return false
         }

@@ -55,10 +55,11 @@ public final class KeeperClient: Sendable {
         self.paths = paths
     }
 
-    /// Takes over the draining, and returns what the keeper discarded, by the descriptors' names.
-    public func takeOver() -> [String: DiscardedOutput] {
+    /// Takes over the draining, and returns what the keeper discarded, by the descriptors' names. Throws when the
+    /// keeper does not answer: it may be draining still.
+    public func takeOver() throws(SystemError) -> [String: DiscardedOutput] {
         guard manager.notify(Self.take), awaitBarrier() else {
-            return [:]
+            throw SystemError("take over from", "the keeper", code: ETIMEDOUT, reason: "it does not answer")
         }
         defer { try? DiscardedOutput.write([:], to: paths.discarded) }
         return DiscardedOutput.table(at: paths.discarded)
@@ -77,15 +78,16 @@ public final class KeeperClient: Sendable {
         return isSent && poll(&polled, 1, Self.answerLimit) == 1
     }
 
-    /// Has the calling thread, which drains from now on, hold the lease, and notifies the keeper.
-    public func acquireLease() {
-        guard let lease = try? ThreadLease(opening: paths.lease) else {
-            return
-        }
+    /// Has the calling thread, which drains from now on, hold the lease, and notifies the keeper. Throws when that is
+    /// not possible: the keeper will begin to drain beside this process.
+    public func acquireLease() throws(SystemError) {
+        let lease = try ThreadLease(opening: paths.lease)
         lease.acquire()
         // The memory must stay as long as the lock is held.
         _ = Unmanaged.passRetained(lease)
-        manager.notify(Self.held)
+        guard manager.notify(Self.held) else {
+            throw SystemError("take over from", "the keeper", code: ECONNREFUSED, reason: "its socket is gone")
+        }
     }
 }
 

@@ -36,6 +36,9 @@ public struct PathHandle: ~Copyable, Sendable {
         return (try systemCall("open", path) { gl_hold_at(directory.descriptor.raw, name, O_NOFOLLOW) }, attributes)
     }
 
+    /// A path to the file itself for the user's other processes, as long as this one has it.
+    public var sharedPath: String { "/proc/\(getpid())/fd/\(descriptor.raw)" }
+
     /// A path to the file itself.
     private var procPath: String { "/proc/self/fd/\(descriptor.raw)" }
 

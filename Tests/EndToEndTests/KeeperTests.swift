@@ -14,6 +14,15 @@ extension FaultTests {
         /// How often the daemon is killed; `GUESTLOG_RESTARTS` sets the number.
         private static let restarts = Program.variable("GUESTLOG_RESTARTS").flatMap { Int($0) } ?? 20
 
+        /// The manager that the daemon of the keeper with that process id would notify.
+        private func manager(of keeper: pid_t) throws -> ServiceManager {
+            let child = FileText.procText("/proc/\(keeper)/task/\(keeper)/children").split(separator: " ").first
+            let environment = FileText.procText("/proc/\(try #require(child))/environ").split(separator: "\0")
+            let name = "NOTIFY_SOCKET="
+            let address = try #require(environment.first { $0.hasPrefix(name) }).dropFirst(name.count)
+            return ServiceManager(address: String(address))
+        }
+
         private func openFiles(of process: pid_t) -> Int { FileText.names(in: "/proc/\(process)/fd").count }
 
         @Test(
@@ -121,12 +130,29 @@ extension FaultTests {
             #expect(web.soFar.ends.isEmpty)
         }
 
+        @Test("files removed from the runtime folder do not part the keeper and its daemon")
+        func emptiedRuntime() throws {
+            let site = try Site(isServed: false)
+            try site.start(under: site.keep)
+            let guest = try site.chardev("web", rate: 5000)
+            #expect(try eventually { try site.stored("web").bytes.count > 20_000 })
+            for name in FileText.names(in: site.runtime) where name.hasSuffix(".sock") {
+                unlink(site.runtime + "/" + name)
+            }
+            let before = site.servings
+            site.killServing()
+            try #require(site.awaitServing(after: before))
+            site.awaitOutput(20_000, of: guest)
+            try site.expectAccounted(guest, "web")
+            #expect(guest.soFar.ends.isEmpty, "the guest was cut off")
+        }
+
         @Test("a stored descriptor that the next daemon cannot assign is closed")
         func unknownName() throws {
             let site = try Site(isServed: false)
             try site.start(under: site.keep)
             let keeper = try #require(site.daemon)
-            let manager = ServiceManager(address: "\(site.runtime)/keep-\(keeper.process).sock")
+            let manager = try manager(of: keeper.process)
             for name in ["stray", "c1"] {
                 let pair = try Descriptor.socketPair()
                 #expect(manager.notify("FDSTORE=1\nFDNAME=\(name)", descriptors: [pair.second.raw]))
@@ -153,7 +179,7 @@ extension FaultTests {
                 in: site.path
             )
             #expect(eventually { keeper.text == "0\n" }, "\(keeper.standardError)")
-            let manager = ServiceManager(address: "\(site.runtime)/keep-\(keeper.process).sock")
+            let manager = try manager(of: keeper.process)
             let names = (0..<(capacity + 2)).map { "console-vm\($0)" }
             for name in names {
                 let pair = try Descriptor.socketPair()
@@ -178,7 +204,7 @@ extension FaultTests {
             let daemon = ["sh", "-c", "echo $LISTEN_FDS; exec sleep 600"]
             let keeper = ChildProcess(site.keep + daemon, name: "keeper", in: site.path)
             #expect(eventually { keeper.text == "0\n" }, "\(keeper.standardError)")
-            let manager = ServiceManager(address: "\(site.runtime)/keep-\(keeper.process).sock")
+            let manager = try manager(of: keeper.process)
             let padding = String(repeating: "n", count: 1000)
             let names = (100..<300).map { padding + String($0) }
             let fitting = (PassedDescriptors.variableLimit - "LISTEN_FDNAMES=".utf8.count) / (names[0].utf8.count + 1)
