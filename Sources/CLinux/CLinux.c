@@ -331,6 +331,12 @@ void gl_numbered_unlock(int fd, off_t number) {
     fcntl(fd, F_OFD_SETLK, &lock);
 }
 
+void gl_unlock(int fd) {
+    struct flock all = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    flock(fd, LOCK_UN);
+    fcntl(fd, F_OFD_SETLK, &all);
+}
+
 bool gl_is_numbered_lock_held(int fd, off_t number) {
     struct flock lock = numbered_lock(number, F_WRLCK);
     return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;

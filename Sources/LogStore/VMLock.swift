@@ -18,8 +18,8 @@ struct VMLock {
     /// Held shared by all who write the VM.
     private static let presence: Int64 = 1
 
-    /// How many milliseconds a lock is waited for: a check of the store holds it for a moment, and so does a child that
-    /// another thread begins to start.
+    /// How many milliseconds a lock is waited for: a check of the store holds it for a moment, and so does a child that a
+    /// killed process had begun to start.
     private static let wait = 100
     private static let waitForMetadata = 1000
 

@@ -283,12 +283,8 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
     }
 
     func close(_ file: FileID) {
-        guard let node = open.removeValue(forKey: file.number) else {
-            return
-        }
-        for number in node.holders.keys {
-            release(file, node, number)
-        }
+        unlock(file)
+        open[file.number] = nil
     }
 
     func read(_ file: FileID, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
@@ -406,6 +402,15 @@ final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
 
     func unlock(_ file: FileID, number: Int64) {
         open[file.number].map { release(file, $0, number) }
+    }
+
+    func unlock(_ file: FileID) {
+        guard let node = open[file.number] else {
+            return
+        }
+        for number in node.holders.keys {
+            release(file, node, number)
+        }
     }
 
     func isLocked(_ file: FileID, number: Int64) -> Bool {

@@ -72,6 +72,7 @@ private final class CountingFileSystem: FileSystem {
         real.tryLock(file, number: number, isShared: isShared)
     }
     func unlock(_ file: FileID, number: Int64) { real.unlock(file, number: number) }
+    func unlock(_ file: FileID) { real.unlock(file) }
     func isLocked(_ file: FileID, number: Int64) -> Bool { real.isLocked(file, number: number) }
     func isLocked(_ file: FileID) -> Bool { real.isLocked(file) }
     func allocate(_ file: FileID, _ size: Int) throws(SystemError) { try real.allocate(file, size) }

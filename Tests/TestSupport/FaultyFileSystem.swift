@@ -133,6 +133,8 @@ public final class FaultyFileSystem: FileSystem {
 
     public func unlock(_ file: FileID, number: Int64) { real.unlock(file, number: number) }
 
+    public func unlock(_ file: FileID) { real.unlock(file) }
+
     public func isLocked(_ file: FileID, number: Int64) -> Bool { real.isLocked(file, number: number) }
 
     public func isLocked(_ file: FileID) -> Bool { real.isLocked(file) }

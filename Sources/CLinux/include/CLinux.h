@@ -110,6 +110,8 @@ bool gl_is_locked(int fd);
 // whether another open file description has it, shared or not.
 bool gl_try_numbered_lock(int fd, off_t number, bool is_shared);
 void gl_numbered_unlock(int fd, off_t number);
+// Releases both kinds of locks, also for the copies of `fd` that children have.
+void gl_unlock(int fd);
 bool gl_is_numbered_lock_held(int fd, off_t number);
 int gl_pipe_size(int fd); // capacity in bytes; -1: not a pipe
 int gl_set_pipe_size(int fd, int size);

@@ -62,6 +62,8 @@ public protocol FileSystem: Sendable {
     func tryLock(_ file: FileID, number: Int64, isShared: Bool) -> Bool
     /// Releases a numbered lock.
     func unlock(_ file: FileID, number: Int64)
+    /// Releases the file's lock and its numbered ones.
+    func unlock(_ file: FileID)
     /// Whether another open file holds the numbered lock, shared or not.
     func isLocked(_ file: FileID, number: Int64) -> Bool
     /// Allocates disk space for a file, to be released when the disk is full.

@@ -95,6 +95,10 @@ public struct LinuxFileSystem: FileSystem {
         gl_numbered_unlock(file.number, off_t(number))
     }
 
+    public func unlock(_ file: FileID) {
+        gl_unlock(file.number)
+    }
+
     public func isLocked(_ file: FileID, number: Int64) -> Bool {
         gl_is_numbered_lock_held(file.number, off_t(number))
     }

@@ -8,6 +8,7 @@ public final class StoredFile {
     public let path: String
     private let fileSystem: any FileSystem
     private let file: FileID
+    private var mayBeLocked = false
 
     public init(_ path: String, _ mode: OpenMode, on fileSystem: any FileSystem) throws(SystemError) {
         file = try fileSystem.open(path, mode)
@@ -31,6 +32,11 @@ public final class StoredFile {
     }
 
     deinit {
+        // A child that another thread has begun to start has a copy of the descriptor until its exec, and would hold the
+        // locks as long.
+        if mayBeLocked {
+            fileSystem.unlock(file)
+        }
         fileSystem.close(file)
     }
 
@@ -113,7 +119,8 @@ public final class StoredFile {
 
     /// Takes the file's lock, if it is free.
     public func tryLock(isShared: Bool = false) -> Bool {
-        fileSystem.tryLock(file, isShared: isShared)
+        mayBeLocked = true
+        return fileSystem.tryLock(file, isShared: isShared)
     }
 
     /// How long the lock of a file that was closed is waited for by default, in milliseconds.
@@ -121,8 +128,8 @@ public final class StoredFile {
 
     /// Takes the file's lock, and waits for it for `milliseconds` at most; returns whether it has it.
     ///
-    /// The lock of a file that was closed can be held for a moment by a child that another thread has begun to start: the
-    /// child has a copy of the descriptor until its exec.
+    /// The lock of a process that was killed can be held for a moment by a child that it had begun to start: the child has a
+    /// copy of the descriptor until its exec.
     public func lock(isShared: Bool = false, within milliseconds: Int = lockWait) -> Bool {
         Self.retry(milliseconds) { tryLock(isShared: isShared) }
     }
@@ -132,7 +139,8 @@ public final class StoredFile {
 
     /// Takes one of the file's numbered locks, if it is free.
     public func tryLock(number: Int64, isShared: Bool = false) -> Bool {
-        fileSystem.tryLock(file, number: number, isShared: isShared)
+        mayBeLocked = true
+        return fileSystem.tryLock(file, number: number, isShared: isShared)
     }
 
     /// Takes one of the file's numbered locks, and waits for it for `milliseconds` at most; returns whether it has it.
