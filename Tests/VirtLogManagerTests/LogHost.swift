@@ -115,7 +115,7 @@ final class RawClient {
         socket = try UnixSocket.connect(to: host.socket)
         try socket.setNonBlocking(false)
         // A call that is never answered fails its test.
-        var limit = timeval(tv_sec: 60, tv_usec: 0)
+        var limit = timeval(tv_sec: 180, tv_usec: 0)
         setsockopt(socket.raw, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
@@ -181,6 +181,16 @@ final class RawClient {
             return nil
         }
         return (Self.long(in: answer, at: 32), Self.long(in: answer, at: 40), pipe)
+    }
+
+    /// Opens a log whose pipe was closed: it ends when no child that another test is starting has a copy of the pipe.
+    func reopen(_ path: String, flags: UInt32 = 0) -> (inode: UInt64, offset: UInt64, pipe: Int32)? {
+        var opened: (inode: UInt64, offset: UInt64, pipe: Int32)?
+        _ = eventually {
+            opened = open(path, flags: flags)
+            return opened != nil
+        }
+        return opened
     }
 
     func position(_ path: String) -> (inode: UInt64, offset: UInt64)? {

@@ -65,6 +65,7 @@ struct SmallRuntimeTests {
         let log = host.path + "/a.log"
         host.resume(LogManager.InheritedLog(owner: owner, path: log, stream: .console0, descriptor: ends[0]))
         #expect(prints(Self.output, to: ends[1]))
+        #expect(eventually { gl_bytes_waiting(ends[0]) == 0 })
         memory.clear()
         try expectCounted(host)
         #expect(prints(1, to: ends[1]))

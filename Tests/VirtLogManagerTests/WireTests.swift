@@ -117,7 +117,7 @@ import Testing
         says("kept\n", to: first.pipe)
         #expect(client.position(log)?.offset == 9)
         close(first.pipe)
-        let again = try #require(client.open(log, flags: 1))
+        let again = try #require(client.reopen(log, flags: 1))
         #expect(again.offset == 0)
         #expect(again.inode != first.inode || FileBytes.of(log) == [])
         #expect([".0", ".2", ".3"].map { access(log + $0, F_OK) == 0 } == [false, false, true])
@@ -211,7 +211,7 @@ import Testing
         // A log that is closed and reopened while others are open is the same stream.
         close(pipes[3])
         #expect(client.position(host.path + paths[4]) != nil)
-        let again = try #require(client.open(host.path + paths[3]))
+        let again = try #require(client.reopen(host.path + paths[3]))
         says("again\n", to: again.pipe)
         pipes[3] = again.pipe
         for (path, stream) in zip(paths, streams) {
