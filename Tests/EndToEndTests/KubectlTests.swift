@@ -189,7 +189,7 @@ extension EndToEnd {
         // MARK: - Access
 
         @Test("a token, a program that makes one, and a wrong one")
-        func tokens() {
+        func tokens() throws {
             cluster.pod("a")
             cluster.log("a", "x", at: 0)
             let path = cluster.folder.path
@@ -197,7 +197,7 @@ extension EndToEnd {
             let refused = cluster.begin("logs", "web")
             #expect(refused.wait() == 2 && refused.standardError.contains("Unauthorized"), "\(refused.standardError)")
             #expect(cluster.begin("logs", "web", "--token", "secret").wait() == 0)
-            FileText.write(
+            try ProgramFile.write(
                 """
                 #!/bin/sh
                 test -n "$KUBERNETES_EXEC_INFO" -a "$1 $NAME" = "get value" || exit 3
@@ -206,7 +206,6 @@ extension EndToEnd {
                 """,
                 to: path + "/credentials"
             )
-            chmod(path + "/credentials", 0o755)
             let user = """
                 {exec: {apiVersion: client.authentication.k8s.io/v1, command: ./credentials, args: [get], \
                 env: [{name: NAME, value: value}], interactiveMode: Never}}
@@ -215,7 +214,7 @@ extension EndToEnd {
             FileText.write(cluster.configuration(server: server, user: user), to: path + "/exec-config")
             let call = cluster.begin("logs", "web", "--kubeconfig", path + "/exec-config")
             #expect(call.wait() == 0 && call.text == "x\n", "\(call.standardError)")
-            FileText.write("#!/bin/sh\nexit 1\n", to: path + "/credentials")
+            try ProgramFile.write("#!/bin/sh\nexit 1\n", to: path + "/credentials")
             let failed = cluster.begin("logs", "web", "--kubeconfig", path + "/exec-config")
             #expect(failed.wait() == 2 && failed.standardError.contains("credentials failed: it ended with status 1"))
         }

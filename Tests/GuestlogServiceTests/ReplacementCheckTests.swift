@@ -24,10 +24,7 @@ import Testing
             esac
 
             """
-        let file = try StoredFile(path, .create, on: LinuxFileSystem())
-        try file.truncate(to: 0)
-        try file.write(at: 0, Array(text.utf8))
-        chmod(path, 0o755)
+        try ProgramFile.write(text, to: path)
         return ReplacementCheck(command: [path, "serve"], limit: 120)
     }
 

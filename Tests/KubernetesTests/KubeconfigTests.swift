@@ -165,11 +165,7 @@ struct ExecCredentialTests {
     private func credential(_ script: String, version: String = "client.authentication.k8s.io/v1") throws
         -> ExecCredential
     {
-        let path = folder.path + "/program"
-        let file = fopen(path, "w")
-        fputs("#!/bin/sh\n" + script + "\n", file)
-        fclose(file)
-        chmod(path, 0o755)
+        try ProgramFile.write("#!/bin/sh\n" + script + "\n", to: folder.path + "/program")
         let exec = try JSON(
             parsing: """
                 {"apiVersion":"\(version)","command":"./program","args":["a b"],"env":[{"name":"X","value":"y"}],
