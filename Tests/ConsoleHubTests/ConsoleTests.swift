@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import Capture
 import Glibc
 import LogModel
@@ -88,7 +89,7 @@ import Testing
             return count > 0
         }
         // Long enough for the hub to read everything it accepts.
-        while eventually(within: 0.2, type) {}
+        while eventually(within: 1, type) {}
         return String(decoding: typed, as: UTF8.self)
     }
 
@@ -146,6 +147,7 @@ import Testing
         #expect(eventually { fixture.hub.statuses().first?.isConnected == true })
         _ = typeMuch(typing.first)
         let next = connect(to: path)
+        #expect(eventually { hasHungUp(first) })
         // Input for the previous VMM may be lost; input for this one is not.
         let raw = typing.first.raw
         #expect(eventually { write(raw, "\nhere\n", 6) == 6 })
@@ -158,7 +160,12 @@ import Testing
                 return heard.suffix(6).elementsEqual("\nhere\n".utf8)
             }
         )
-        _ = first
+    }
+
+    /// Whether the other end of a connection is closed, also when there is still something to read.
+    private func hasHungUp(_ connection: borrowing Descriptor) -> Bool {
+        var polled = pollfd(fd: connection.raw, events: 0, revents: 0)
+        return poll(&polled, 1, 0) == 1 && polled.revents & Int16(POLLHUP) != 0
     }
 
     @Test("a discovered console that is gone is removed after a while, with its socket, and may be discovered again")
@@ -324,10 +331,10 @@ import Testing
     func terminals() throws {
         let fixture = try HubFixture()
         func open() throws -> (master: Int32, path: String) {
-            var (master, slave): (Int32, Int32) = (-1, -1)
             var name = [CChar](repeating: 0, count: 64)
-            #expect(openpty(&master, &slave, &name, nil, nil) == 0)
-            close(slave)
+            // Not openpty(3), whose descriptors the children of other tests inherit.
+            let master = gl_open_terminal(&name, name.count)
+            #expect(master >= 0)
             return (master, String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
         }
         let link = fixture.folder.path + "/link"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import Capture
 import Glibc
 import LogModel
@@ -18,14 +19,25 @@ import Testing
         let address: NetworkAddress
         private let listener: Descriptor
 
-        init() throws {
-            listener = try NetworkAddress("127.0.0.1:0")!.listen()
-            address = try #require(NetworkAddress(boundTo: listener.raw))
+        /// A port that listens, or refuses clients until it does. No other test gets it meanwhile.
+        init(isListening: Bool = true) throws {
+            listener = Descriptor(owning: gl_tcp_socket(AF_INET))
+            var place = sockaddr_in()
+            place.sin_family = sa_family_t(AF_INET)
+            place.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+            let raw = listener.raw
+            let code = withUnsafeBytes(of: &place) { bytes in
+                bind(raw, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t(bytes.count))
+            }
+            try #require(code == 0)
+            address = try #require(NetworkAddress(boundTo: raw))
+            if isListening {
+                listen()
+            }
         }
 
-        init(at address: NetworkAddress) throws {
-            listener = try address.listen()
-            self.address = address
+        func listen() {
+            #expect(Glibc.listen(listener.raw, 16) == 0)
         }
 
         /// Whether no client has connected.
@@ -96,7 +108,8 @@ import Testing
     @Test("a console that cannot be reached reports that, and retries end when the client has left")
     func unreachable() throws {
         let fixture = try HubFixture()
-        let address = try Port().address
+        let port = try Port(isListening: false)
+        let address = port.address
         let key = StreamKey(name: "web")
         fixture.hub.add(try .init(key: key, endpoint: .tcp(address), isOnDemand: true))
         let notices = Notices()
@@ -107,7 +120,7 @@ import Testing
         shutdown(client.raw, Int32(SHUT_RDWR))
         #expect(eventually { fixture.hub.statuses().first?.watchers == 0 })
         // A client that joins when the console is back finds it connected.
-        let port = try Port(at: address)
+        port.listen()
         let second = try join(fixture, key)
         send("here\n", to: second)
         let guest = try port.awaited()

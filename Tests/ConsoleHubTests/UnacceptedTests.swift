@@ -29,7 +29,7 @@ import Testing
         _ = (other.raw, served.raw)
         let guest = try chardev.accept()
         #expect(eventually { fixture.hub.statuses().map(\.isConnected) == [true] })
-        #expect(fixture.problems(of: "web").isEmpty)
+        #expect(eventually { fixture.problems(of: "web").isEmpty })
         send("hello\n", to: guest)
         #expect(try eventually { try fixture.text("web").bytes == Array("hello\n".utf8) })
         #expect(try fixture.text("web").boots.map(\.event) == [.powerOn])
@@ -96,7 +96,7 @@ import Testing
         let listener = try #require(NetworkAddress("127.0.0.1:0")).listen()
         let address = try #require(NetworkAddress(boundTo: listener.raw))
         let socket = try address.connect()
-        #expect(SocketDiagnostics.isAccepted(socket.raw) == false)
+        #expect(eventually { SocketDiagnostics.isAccepted(socket.raw) == false })
         let accepted = awaitDescriptor { try? UnixSocket.accept(listener.raw) }
         #expect(SocketDiagnostics.isAccepted(socket.raw) == true)
         _ = accepted.raw
