@@ -71,7 +71,7 @@ import Testing
         #expect(!held.contains { $0.hasPrefix("c") })
     }
 
-    @Test("output written before the daemon stopped is stored completely")
+    @Test("output written before the daemon stopped is stored or counted completely")
     func lastBytes() throws {
         for _ in 0..<20 {
             let fixture = try HubFixture()
@@ -81,8 +81,10 @@ import Testing
             fixture.stop()
             guest.join("while the daemon stops")
             // The write in progress may have been cut off; all earlier output is there.
-            let stored = try fixture.text("web").bytes.count
-            #expect(stored >= guest.bytes, "\(guest.bytes) written, \(stored) stored")
+            // While a slow disk does not take it, some is counted in a gap instead.
+            let text = try fixture.text("web")
+            let stored = text.bytes.count + text.lostBytes
+            #expect(stored >= guest.bytes, "\(guest.bytes) written, \(stored) stored or counted")
         }
     }
 
