@@ -94,6 +94,8 @@ final class DiscoveredGuestTests {
     @Test("the list of listeners is made once for many guests that are found together")
     func listings() throws {
         collector.setGuests([], [])
+        // It looks for no folder any more when a later job has run.
+        collector.loop.perform {}
         for number in 0..<50 {
             _ = makeFolder("vm\(number)")
         }
