@@ -50,7 +50,7 @@ import Testing
         #expect(site.rings == 101)
         try site.write("after\n", by: StreamKey(name: "web"))
         try site.capture.awaitStore()
-        site.capture.awaitRecovery(seconds: 60)
+        site.capture.awaitRecovery(seconds: 600)
         #expect(site.rings == 1)
         let rounds = (1...100).map { "round \($0)\n" }.joined()
         #expect(eventually { site.text("web") == rounds + "after\n" })

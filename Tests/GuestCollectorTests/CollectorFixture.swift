@@ -172,7 +172,7 @@ final class GuestEnd {
     }
 
     /// What arrives within the limit, at once when there is something; empty at the end.
-    func receive(milliseconds: Int32 = 20_000) -> [UInt8]? {
+    func receive(milliseconds: Int32 = 180_000) -> [UInt8]? {
         var polled = pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0)
         guard poll(&polled, 1, milliseconds) == 1 else {
             return nil

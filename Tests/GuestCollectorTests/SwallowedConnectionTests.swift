@@ -37,7 +37,7 @@ struct SwallowedConnectionTests {
                 left -= min(left, frame.count)
                 hasSent = true
             }
-            guard left > 0, let answer = end.receive(milliseconds: limit == .max ? 20_000 : 40), !answer.isEmpty else {
+            guard left > 0, let answer = end.receive(milliseconds: limit == .max ? 180_000 : 40), !answer.isEmpty else {
                 if !hasSent || left == 0 {
                     return
                 }

@@ -31,7 +31,7 @@ import Testing
         let before = try #require(FileAttributes(at: path)?.identity)
         let successor = Successor()
         let thread = try WorkerThread(name: "successor") { [path] in
-            successor.file = try? ProcessFile(path, within: 60_000)
+            successor.file = try? ProcessFile(path, within: 600_000)
         }
         let descriptors = { (try? LinuxFileSystem().names(in: "/proc/self/fd")) ?? [] }
         // The first one's, and the one whose lock is waited for.

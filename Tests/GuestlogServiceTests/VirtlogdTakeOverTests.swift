@@ -60,7 +60,7 @@ import Testing
         try whileRunning(onSignal: "exec \(path) -c \"while :; do sleep 0.05; done\"") {
             let program = ExchangedProgram(path: path, ownProgram: ownProgram)
             try program.exchange()
-            #expect(try takeOver(limit: 20).adopt().path == path)
+            #expect(try takeOver(limit: 120).adopt().path == path)
             #expect(program.isOwn && program.isKept && ProcFile.target(ofLink: program.kept) == nil)
         }
     }
@@ -71,7 +71,7 @@ import Testing
         try program.exchange()
         try whileRunning(onSignal: "exec \(path) -c \"while :; do sleep 0.05; done\"") {
             try program.revert()
-            #expect(try takeOver(limit: 20).release().path == path)
+            #expect(try takeOver(limit: 120).release().path == path)
             #expect(isVirtlogdBack)
         }
     }

@@ -20,6 +20,9 @@ final class FakeLibvirtd: Sendable {
         let messages = Mutex<[Message]>([])
     }
 
+    /// How long a client waits for an answer: much longer than a busy machine takes, in microseconds.
+    static let patience: Int64 = 180_000_000
+
     private let folder = TemporaryFolder()
     private let record = Record()
 
@@ -33,7 +36,7 @@ final class FakeLibvirtd: Sendable {
         _ = try WorkerThread(name: "fake-libvirtd") { [record] in
             defer { close(listener) }
             var place = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
-            if poll(&place, 1, 30_000) == 1, let client = try? UnixSocket.accept(listener) {
+            if poll(&place, 1, 180_000) == 1, let client = try? UnixSocket.accept(listener) {
                 try? client.setNonBlocking(false)
                 Self.serve(client.raw, record, answer)
             }
@@ -79,14 +82,17 @@ final class FakeLibvirtd: Sendable {
         call.answer(.reply, isError ? .error : .ok).message(body)
     }
 
+    func connect(timeout: Int64 = patience) throws -> LibvirtConnection {
+        try LibvirtConnection(to: path, interruption: Interruption(), timeout: timeout)
+    }
+
     /// A connection to a fake that greets like libvirt, and leaves other calls to `answer`.
     static func connected(
-        timeout: Int64 = LibvirtConnection.defaultTimeout,
+        timeout: Int64 = patience,
         _ answer: @escaping @Sendable (MessageHeader) -> Answer
     ) throws -> (FakeLibvirtd, LibvirtConnection) {
         let fake = try FakeLibvirtd { greeting($0) ?? answer($0) }
-        let connection = try LibvirtConnection(to: fake.path, interruption: Interruption(), timeout: timeout)
-        return (fake, connection)
+        return (fake, try fake.connect(timeout: timeout))
     }
 }
 

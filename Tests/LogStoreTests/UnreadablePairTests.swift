@@ -2,6 +2,7 @@
 
 import LogModel
 import SystemIO
+import TestSupport
 import TestTraits
 import Testing
 
@@ -107,7 +108,8 @@ import Testing
         }
         #expect(try fixture.names().contains { $0.hasSuffix(".log") })
         files.spoil(fixture.layout.log(0), recovers: true)
-        try fixture.pour((0..<3 << 20).map { _ in UInt8.random(in: 33...126) })
+        var random = SeededGenerator(seed: 5)
+        try fixture.pour((0..<3 << 20).map { _ in UInt8.random(in: 33...126, using: &random) })
         let bases = try fixture.layout.extents(on: files).map(\.base)
         #expect(!bases.contains(0))
     }
