@@ -76,7 +76,7 @@ import Testing
         for _ in 0..<20 {
             let fixture = try HubFixture()
             let chardev = try Chardev(fixture.folder.path + "/vm.sock")
-            let guest = TalkingGuest(try connect(fixture, to: chardev).release())
+            let guest = TalkingGuest(try connect(fixture, to: chardev).release(), pace: 2000)
             #expect(try eventually { try !fixture.text("web").bytes.isEmpty })
             fixture.stop()
             guest.join("while the daemon stops")
