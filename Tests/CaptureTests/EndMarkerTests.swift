@@ -20,8 +20,8 @@ import Testing
     @Test("an announced end is marked after the last words, without further output")
     func quiet() throws {
         let fixture = try GuestFixture()
-        try fixture.say(BootTable.linux + Self.panic)
-        try fixture.say(Self.lastWords)
+        // At once: a pause of half a second would end the last words.
+        try fixture.say(BootTable.linux + Self.panic + Self.lastWords)
         #expect(try eventually { try !ends(fixture.stored()).isEmpty })
         let stored = try fixture.stored()
         #expect(ends(stored) == [stored.bytes.count])
