@@ -9,12 +9,13 @@ import Libvirt
 import Synchronization
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import HTTPAPI
 
 /// Access control for network clients.
-@Suite struct AccessTests {
+@Suite(.limited) struct AccessTests {
     private func bearer(_ token: String) -> [(String, String)] { [("Authorization", "Bearer \(token)")] }
 
     @Test("without a valid token every request is refused; revoking a token takes effect at once")

@@ -6,11 +6,12 @@ import Glibc
 import LogModel
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import HTTPAPI
 
-@Suite struct ConsoleLookupTests {
+@Suite(.limited) struct ConsoleLookupTests {
     /// A server over a capture and a hub in `folder`; the capture runs.
     private func serve(in folder: borrowing TemporaryFolder, consoleLimit: Int = 100) throws -> APIServer {
         let options = CaptureService.Options(store: folder.path + "/store", inflight: folder.path + "/inflight")

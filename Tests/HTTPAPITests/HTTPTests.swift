@@ -10,11 +10,12 @@ import Query
 import SystemIO
 import Testing
 import TestSupport
+import TestTraits
 
 @testable import HTTPAPI
 
 /// HTTP with clients of all kinds.
-@Suite struct HTTPTests {
+@Suite(.limited) struct HTTPTests {
     private func prepare() async throws -> (
         fixture: ServerFixture, client: NetworkClient, token: (String, String), guest: Int32
     ) {

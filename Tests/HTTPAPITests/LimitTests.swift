@@ -8,12 +8,13 @@ import NIOCore
 import NIOEmbedded
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import HTTPAPI
 
 /// The limits of one client's use of resources.
-@Suite struct LimitTests {
+@Suite(.limited) struct LimitTests {
     private func bearer(_ token: String) -> [(String, String)] { [("Authorization", "Bearer \(token)")] }
 
     @Test("idle connections without a token are closed for new ones, so they exclude no client")

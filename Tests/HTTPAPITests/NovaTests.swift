@@ -7,12 +7,13 @@ import LogModel
 import LogStore
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import HTTPAPI
 
 /// The OpenStack part of the API.
-@Suite struct NovaTests {
+@Suite(.limited) struct NovaTests {
     private static let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
     private static let servers = "/v2.1/servers/"
 

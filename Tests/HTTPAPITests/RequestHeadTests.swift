@@ -2,12 +2,13 @@
 
 import NIOHTTP1
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import HTTPAPI
 
 /// What a request's head decides, before its body.
-@Suite struct RequestHeadTests {
+@Suite(.limited) struct RequestHeadTests {
     private func bearer(_ token: String) -> [(String, String)] { [("Authorization", "Bearer \(token)")] }
 
     /// Sends a head alone, and reads to the connection's end.

@@ -3,11 +3,12 @@
 import Glibc
 import LogModel
 import NIOHTTP1
+import TestTraits
 import Testing
 
 @testable import HTTPAPI
 
-@Suite struct RequestTests {
+@Suite(.limited) struct RequestTests {
     @Test("a target is unchanged after encoding and decoding")
     func targetRoundTrip() {
         let target = RequestTarget(

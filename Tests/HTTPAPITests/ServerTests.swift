@@ -7,12 +7,13 @@ import LogModel
 import LogStore
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import HTTPAPI
 
 /// A real server and a real client, over a Unix socket.
-@Suite struct ServerTests {
+@Suite(.limited) struct ServerTests {
     /// Numbers at the limits of arithmetic.
     private static let extremes = [
         String(Int.min), String(Int.min + 1), "-1", "0", "1", String(Int.max), String(UInt64.max), "1" + zeros,

@@ -6,12 +6,13 @@ import LogModel
 import Synchronization
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import HTTPAPI
 
 /// What a token has begun ends with it, at whatever moment.
-@Suite struct SessionTests {
+@Suite(.limited) struct SessionTests {
     /// A hook between a caller's admission and the registration of its session.
     private final class Moment: Sendable {
         private let body = Mutex<(@Sendable () async -> Void)?>(nil)

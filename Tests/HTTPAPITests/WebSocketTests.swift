@@ -11,12 +11,13 @@ import NIOWebSocket
 import Synchronization
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import HTTPAPI
 
 /// Handshakes and frames of a client.
-@Suite struct WebSocketTests {
+@Suite(.limited) struct WebSocketTests {
     private func frame(_ opcode: WebSocketOpcode, _ bytes: [UInt8], fin: Bool = true, isMasked: Bool = true)
         -> WebSocketFrame
     {
@@ -182,7 +183,7 @@ import Testing
     @Test("a client whose input waits for the guest is alive: its answers to pings wait behind that input")
     func waitingInput() async throws {
         var limits = APIServer.Limits.longTimeouts
-        limits.pingInterval = .milliseconds(500)
+        limits.pingInterval = .milliseconds(1500)
         let fixture = try ServerFixture(limits: limits)
         let client = try fixture.open()
         let guest = try fixture.addConsole("web")

@@ -101,7 +101,7 @@ private final class FakeFluentd: Sendable {
     }
 }
 
-@Suite struct ForwardTests {
+@Suite(.limited) struct ForwardTests {
     @Test(
         "a receiver that asks for a key, or closes the connection for a wrong one, is told with what to set",
         arguments: [

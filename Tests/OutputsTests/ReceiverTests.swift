@@ -21,7 +21,7 @@ private func bodies(_ request: StandInServer.Request) -> [String] {
 
 private func text(_ count: Int) -> String { (0..<count).map { "line \($0)\n" }.joined() }
 
-@Suite struct OTLPTests {
+@Suite(.limited) struct OTLPTests {
     @Test("a request that is too large is halved until each part fits, and nothing is lost or doubled")
     func tooLarge() async throws {
         let fixture = OutputFixture()
@@ -172,7 +172,7 @@ private final class FakeLoki: Sendable {
     }
 }
 
-@Suite struct LokiTests {
+@Suite(.limited) struct LokiTests {
     @Test("equal lines of one microsecond are all kept")
     func equalLines() async throws {
         let fixture = OutputFixture()

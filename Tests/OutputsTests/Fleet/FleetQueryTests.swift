@@ -7,6 +7,7 @@ import NIOConcurrencyHelpers
 import Query
 import TestServers
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import Outputs
@@ -171,7 +172,7 @@ private struct NamedRequest: Sendable, CustomStringConvertible {
     }
 }
 
-@Suite struct FleetQueryTests {
+@Suite(.limited) struct FleetQueryTests {
     @Test("39 requests have the same answer from the store and from Loki, whatever it does with equal times")
     func loki() async throws {
         let fixture = try await ReadBackFixture(.loki)
