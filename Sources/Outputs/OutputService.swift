@@ -30,7 +30,7 @@ public final class OutputService: Sendable {
     }
 
     /// How long a stop waits for positions to be saved, in seconds.
-    private static let stopLimit = 2
+    public static let stopLimit = 2
 
     /// The folder in the store with the outputs' files.
     static func folder(in store: Store) -> String { store.root + "/outputs" }
@@ -82,8 +82,8 @@ public final class OutputService: Sendable {
         state.withLockedValue { $0 = State(tasks: tasks, subscription: subscription) }
     }
 
-    /// Stops all outputs; positions are saved, unless the disk is blocked.
-    public func stop() {
+    /// Stops all outputs; positions are saved, unless the disk is blocked. Waits for `seconds` at most for each output.
+    public func stop(within seconds: Int = stopLimit) {
         let tasks = state.withLockedValue { state in
             defer { state = State() }
             return state.tasks
@@ -93,7 +93,7 @@ public final class OutputService: Sendable {
         }
         runners.forEach { $0.wakeUps.stop() }
         tasks.forEach { $0.task.cancel() }
-        tasks.forEach { _ = $0.hasEnded.wait(seconds: Self.stopLimit) }
+        tasks.forEach { _ = $0.hasEnded.wait(seconds: seconds) }
         threads.shutdownGracefully { _ in }
     }
 

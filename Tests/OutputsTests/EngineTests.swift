@@ -6,13 +6,14 @@ import NIOConcurrencyHelpers
 import SystemIO
 import TestServers
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import Outputs
 
 private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" } }
 
-@Suite struct EngineTests {
+@Suite(.limited) struct EngineTests {
     @Test("what is stored is delivered in order, with its id, and what comes later too")
     func delivers() async throws {
         let fixture = OutputFixture()
@@ -42,7 +43,7 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         #expect(await awaits { await first.statuses()[0].behind == 0 })
         try fixture.append("line 0\n")
         #expect(await awaits { index.messages == lines(0..<1) })
-        first.stop()
+        try await fixture.stop(first)
         try fixture.append("line 1\n")
         try fixture.append("line 2\n", vm: "new")
         try fixture.start(settings)
@@ -58,7 +59,7 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         try fixture.append((0..<500).map { "line \($0)\n" }.joined())
         let first = try fixture.start(.elasticsearch(server.url))
         #expect(await awaits { index.messages.count == 500 })
-        first.stop()
+        try await fixture.stop(first)
         // As a kill between the answer and the saving leaves it.
         try LinuxFileSystem().remove(fixture.store.root + "/outputs/test.state")
         let before = server.requests.count
@@ -94,7 +95,7 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         #expect(record["id"]?.text == "web/console0/21")
         #expect(record["reason"]?.text?.contains("error_400: line 3") == true)
         #expect(record["record"]?.text?.contains("line 3") == true)
-        service.stop()
+        try await fixture.stop(service)
         let restarted = try fixture.start(.elasticsearch(server.url))
         #expect(await awaits { await restarted.statuses()[0].setAsideFile == file })
     }
@@ -193,7 +194,7 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         try fixture.append("line 0\n")
         let first = try fixture.start(.elasticsearch(server.url))
         #expect(await awaits { index.messages == lines(0..<1) })
-        first.stop()
+        try await fixture.stop(first)
         try fixture.roll()
         try fixture.append("line 1\nline 2\n")
         try fixture.roll()
@@ -228,7 +229,7 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
                 return String(decoding: saved, as: UTF8.self).contains("web/console0 14.0 ")
             }
         )
-        first.stop()
+        try await fixture.stop(first)
         try fixture.remove()
         try fixture.append("line 2\n")
         try fixture.start(.elasticsearch(server.url))

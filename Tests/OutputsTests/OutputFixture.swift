@@ -33,7 +33,25 @@ final class OutputFixture: Sendable {
     }
 
     deinit {
-        state.withLockedValue { $0.services }.forEach { $0.stop() }
+        let services = state.withLockedValue { $0.services }
+        let folder = self.folder.withLockedValue { $0 }
+        // Outputs end on Swift's cooperative threads, one of which this may be.
+        _ = try? WorkerThread(name: "stop") {
+            services.forEach { $0.stop(within: Self.stopLimit) }
+            withExtendedLifetime(folder) {}
+        }
+    }
+
+    private static let stopLimit = 120
+
+    /// Stops `service`, however long a busy machine needs for that.
+    func stop(_ service: OutputService) async throws {
+        let hasStopped = NIOLockedValueBox(false)
+        _ = try WorkerThread(name: "stop") {
+            service.stop(within: Self.stopLimit)
+            hasStopped.withLockedValue { $0 = true }
+        }
+        #expect(await awaits { hasStopped.withLockedValue { $0 } })
     }
 
     private func mkdir(_ path: String) {
