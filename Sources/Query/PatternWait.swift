@@ -2,6 +2,7 @@
 
 public import LogModel
 public import LogStore
+public import SystemIO
 
 /// Waits until a VM prints a match: searches the stored output, then new output.
 ///
@@ -34,6 +35,7 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
     private var scope: StreamScope?
     private var watched: [WatchedStream] = []
     private let turn: ReadTurn?
+    private let clock: any HostClock
     private let readers = ReaderGroup()
 
     /// A stream that is searched.
@@ -65,10 +67,12 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
         pattern: Pattern,
         since: Timestamp?,
         charsets: CharsetRules = CharsetRules(),
-        turn: ReadTurn? = nil
+        turn: ReadTurn? = nil,
+        clock: any HostClock = SystemClock()
     ) {
         self.charsets = charsets
         self.turn = turn
+        self.clock = clock
         self.store = store
         self.word = word
         self.stream = stream
@@ -178,7 +182,12 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
         window = since == nil ? try BootWindow(0, of: vm, in: store) : nil
         if let open = window, open.end == nil {
             let reader = store.reader(of: open.stream, group: readers)
-            window?.end = try RecentEnd.find(reader, store.properties(of: open.stream), from: open.start)
+            window?.end = try RecentEnd.find(
+                reader,
+                store.properties(of: open.stream),
+                from: open.start,
+                now: Timestamp(microseconds: clock.wallMicroseconds())
+            )
         }
         scope = StreamScope(store: store, vms: [vm], wanted: stream.map { [$0] })
     }

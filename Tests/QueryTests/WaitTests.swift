@@ -2,12 +2,13 @@
 
 import LogModel
 import LogStore
-import SystemIO
+import TestSupport
+import TestTraits
 import Testing
 
 @testable import Query
 
-@Suite("Waiting")
+@Suite("Waiting", .blocking)
 struct WaitTests {
     /// A wait for a line after 10,000 others, searched in turns that expire at once.
     private func wait(in sample: SampleStore) throws -> PatternWait {
@@ -39,7 +40,8 @@ struct WaitTests {
     )
     func dyingBoot(secondsAgo: Int64) throws {
         let sample = try SampleStore()
-        sample.now = Timestamp(microseconds: SystemClock().wallMicroseconds() - secondsAgo * 1_000_000)
+        let clock = StoppedClock()
+        sample.now = Timestamp(microseconds: clock.wallMicroseconds() - secondsAgo * 1_000_000)
         try sample.add("web")
         try sample.boot(.powerOn)
         try sample.append("[    0.000000] Linux version 6.1.0\nweb login: \n[   33.1] reboot: Restarting system\n")
@@ -49,7 +51,8 @@ struct WaitTests {
                 vm: "web",
                 stream: nil,
                 pattern: try Pattern(words),
-                since: nil
+                since: nil,
+                clock: clock
             )
             return try wait.next() != nil
         }

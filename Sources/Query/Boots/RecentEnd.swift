@@ -2,7 +2,6 @@
 
 import LogModel
 import LogStore
-import SystemIO
 import TextFormats
 
 /// An end of a boot that a console's last lines announce and that has no marker yet: the writer places it at the first
@@ -15,11 +14,12 @@ enum RecentEnd {
     private static let searched: UInt64 = 4096
 
     /// The position and the time of the announcement in the stream of `reader`, from `begin` on; nil when there is
-    /// none.
+    /// none, or when that was long before `now`.
     static func find(
         _ reader: StreamReader,
         _ properties: StreamProperties,
-        from begin: Cursor
+        from begin: Cursor,
+        now: Timestamp
     ) throws -> (position: UInt64, time: Timestamp)? {
         let end = try reader.end().offset
         let start = max(begin.offset, end > searched ? end - searched : 0)
@@ -51,7 +51,6 @@ enum RecentEnd {
         guard let last else {
             return nil
         }
-        let now = Timestamp(microseconds: SystemClock().wallMicroseconds())
         let near = now.advanced(byMicroseconds: -markerDelay)...now.advanced(byMicroseconds: markerDelay)
         return near.contains(last) ? found : nil
     }
