@@ -36,6 +36,9 @@ public final class Pattern: Sendable {
     static let budget: Int64 = 1_000_000_000
     private static let lineAllowance: Int64 = 2000
     private static let byteAllowance: Int64 = 125
+    /// What one match counts at most, in nanoseconds. Its steps are limited to far less: one that takes longer has waited
+    /// for a processor.
+    private static let longestMatch: Int64 = 20_000_000
 
     /// Backtracking steps after which a match is given up: about a millisecond. A normal expression needs a few per
     /// byte of a line; PCRE2's own limit of ten million would let each line of a hostile guest cost ten times that.
@@ -103,13 +106,19 @@ public final class Pattern: Sendable {
         }
         let start = SystemClock.monotonicNanoseconds()
         let result = match()
-        let cost = SystemClock.monotonicNanoseconds() - start - Self.lineAllowance - Self.byteAllowance * Int64(count)
+        let cost = Self.cost(ofMatchTaking: SystemClock.monotonicNanoseconds() - start, in: count)
         let total = debt.add(cost, ordering: .relaxed).newValue
         // Unused time of cheap lines does not accumulate.
         if total < 0 {
             debt.store(0, ordering: .relaxed)
         }
         return result
+    }
+
+    /// What a match of that duration, in nanoseconds, in a text of `count` bytes adds to the time used; below 0 when it
+    /// took less than the text justifies.
+    static func cost(ofMatchTaking nanoseconds: Int64, in count: Int) -> Int64 {
+        min(nanoseconds, longestMatch) - lineAllowance - byteAllowance * Int64(count)
     }
 
     /// Whether the pattern matches anywhere in `text`. For many texts, use a `Matcher`.

@@ -112,6 +112,13 @@ struct PatternTests {
         #expect(pattern.abandonedMatches == 1)
     }
 
+    @Test("a match that waits for a processor, however long, does not use up the time of a bounded pattern")
+    func interrupted() {
+        #expect(Pattern.cost(ofMatchTaking: 60_000_000_000, in: 100) < Pattern.budget / 10)
+        #expect(Pattern.cost(ofMatchTaking: 1_000_000, in: 100) > 900_000)
+        #expect(Pattern.cost(ofMatchTaking: 1000, in: 100) < 0)
+    }
+
     @Test("threads may share a pattern")
     func shared() async throws {
         let pattern = try Pattern("needle [0-9]+")
