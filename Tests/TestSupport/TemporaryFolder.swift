@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import SystemIO
 
 /// A test's own folder, removed with its contents when the object is deinitialized.
 public final class TemporaryFolder: Sendable {
     public let path: String
+    /// Tests that run beside each other have more open files than the usual limit of a shell.
+    private static let descriptorLimit = DescriptorLimit.raise()
 
     public init(parent: String = "/tmp") {
+        _ = Self.descriptorLimit
         var template = Array((parent + "/guestlog-test-XXXXXX").utf8CString)
         guard let made = mkdtemp(&template) else {
             preconditionFailure("cannot make a folder in \(parent): \(String(cString: strerror(errno)))")
