@@ -3,11 +3,12 @@
 import ArgumentParser
 import Glibc
 import SystemIO
+import TestTraits
 import Testing
 
 @testable import guestlog
 
-@Suite struct BashCompletionTests {
+@Suite(.blocking) struct BashCompletionTests {
     /// What bash offers at the end of a line of these words, as it divides them, and the options that it sets.
     private func offered(_ words: String...) throws -> (words: [String], options: [String]) {
         let folder = "/tmp/guestlog-completion-\(getpid())-\(UInt32.random(in: 0 ... .max))"

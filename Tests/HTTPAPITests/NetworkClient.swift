@@ -68,10 +68,10 @@ struct NetworkClient {
         let raw = socket.raw
         let count = try await threads.runIfActive {
             var waited = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
-            return poll(&waited, 1, 60_000)
+            return poll(&waited, 1, 600_000)
         }
         guard count == 1 else {
-            Issue.record("nothing came for a minute")
+            Issue.record("nothing came for ten minutes")
             return nil
         }
         var room = [UInt8](repeating: 0, count: 65_536)

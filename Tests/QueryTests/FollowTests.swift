@@ -396,7 +396,7 @@ struct FollowTests {
         let early = try wait("new")
         let match = Task.detached {
             let observer = FolderObserver(store) { Issue.record("\($0)") }
-            return try await Following(observer).match(early, within: 30_000_000)
+            return try await Following(observer).match(early, within: 600_000_000)
         }
         try sample.add("new")
         try sample.append("hello from new\n", vm: 1)

@@ -159,7 +159,7 @@ private final class Peer {
 
     private func wait(_ events: Int16) {
         var request = pollfd(fd: socket.raw, events: events, revents: 0)
-        _ = poll(&request, 1, 10_000)
+        _ = poll(&request, 1, 600_000)
     }
 
     /// The next value that the receiver sends; nil when it closes the connection.

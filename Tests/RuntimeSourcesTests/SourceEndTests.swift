@@ -59,7 +59,8 @@ import Transforms
     func openPart() throws {
         append("2026-01-01T00:00:00Z stderr F one\n2026-01-01T00:00:00Z stdout P cut\n", to: path)
         let service = try SourceService([source(path, .cri)], pipeline: Pipeline(), into: fixture.capture)
-        #expect(try eventually { try messages() == ["one"] })
+        // After a pause the open part is stored too.
+        #expect(try eventually { try messages().first == "one" })
         truncate(path, 0)
         append("2026-01-01T00:00:01Z stdout F two\n", to: path)
         #expect(try eventually { try messages().last == "two" })

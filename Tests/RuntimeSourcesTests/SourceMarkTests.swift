@@ -5,12 +5,13 @@ import Glibc
 import LogModel
 import SystemIO
 import TestSupport
+import TestTraits
 import Testing
 import Transforms
 
 @testable import RuntimeSources
 
-@Suite struct SourceMarkTests {
+@Suite(.blocking) struct SourceMarkTests {
     let fileSystem = FaultyFileSystem()
 
     /// Reads on; returns whether the mark is of the last record.
