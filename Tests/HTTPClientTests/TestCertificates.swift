@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Certificates for tests: a CA, and servers and a client that it has signed. They protect nothing.
+/// Certificates for tests: a CA, and servers and a client that it has signed. They protect nothing, and are valid from 2000
+/// to 2100, whatever a machine's clock shows.
 enum TestCertificates {
     /// The CA.
     static let authority = """
         -----BEGIN CERTIFICATE-----
-        MIIBjDCCATGgAwIBAgIUNlrBQtAInIDwidzsI0tF09Z674AwCgYIKoZIzj0EAwIw
-        EjEQMA4GA1UEAwwHVGVzdCBDQTAgFw0yNjExMjkwNTE4MzRaGA8yMTI2MTEwNTA1
-        MTgzNFowEjEQMA4GA1UEAwwHVGVzdCBDQTBZMBMGByqGSM49AgEGCCqGSM49AwEH
-        A0IABDMEtAvVmC4NhIu6vSn7pQnYBmGY24Wfj40wLGokoGcjJWTWY9QOELwn9ElV
-        ylzKmzY+LQm+dmv04MUiMjna6iOjYzBhMB0GA1UdDgQWBBTcm/YyUjuJBVB3chrs
-        vjHhuN1ymjAfBgNVHSMEGDAWgBTcm/YyUjuJBVB3chrsvjHhuN1ymjAPBgNVHRMB
-        Af8EBTADAQH/MA4GA1UdDwEB/wQEAwICBDAKBggqhkjOPQQDAgNJADBGAiEAv1o2
-        SftUk3bZEXT4i+teJTSWGlgS1ebyeG7UbDRctS4CIQDrpUsJqLLQX9+c/m+BpCm3
-        dHUQGH42ui39Dq9p7c0JYA==
+        MIIBWDCB/qADAgECAgIQADAKBggqhkjOPQQDAjASMRAwDgYDVQQDDAdUZXN0IENB
+        MCAXDTAwMDEwMTAwMDAwMFoYDzIxMDAwMTAxMDAwMDAwWjASMRAwDgYDVQQDDAdU
+        ZXN0IENBMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEhdMhKTU3K9gwa8TPjn9O
+        pLay8AlcuxgVKanpY7MGEoamKLS0HVNTsLOsY33OMKmQzB/AHkf+S8rZy7HmVl2g
+        WqNCMEAwDwYDVR0TAQH/BAUwAwEB/zAOBgNVHQ8BAf8EBAMCAgQwHQYDVR0OBBYE
+        FF22G7Yk5TvpaSkRFmDUQkfhnIkjMAoGCCqGSM49BAMCA0kAMEYCIQDCekdwC/1T
+        EpWNEdzVR43HCFNTC5iUUUuL3ycZaZ4U3wIhAKSa0h2JNLI8H1NpWb+L5zszNqvO
+        MopkErmRNIE770mi
         -----END CERTIFICATE-----
         """
     /// The certificate of localhost.
     static let server = """
         -----BEGIN CERTIFICATE-----
-        MIIBlTCCATqgAwIBAgIUUfeuvEIOxTfGRGXai7gV8CZspckwCgYIKoZIzj0EAwIw
-        EjEQMA4GA1UEAwwHVGVzdCBDQTAgFw0yNjExMjkwNTM3MzBaGA8yMTI2MTEwNTA1
-        MzczMFowETEPMA0GA1UEAwwGc2VydmVyMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcD
-        QgAEyrJhp0dLMqrjTW6xjpNVaEfTNjCatUspaJ+W2+lzQuD5AgpcUQXh92IJxtOe
-        EaIBCoGnvVOJ7lAyk14NJ58TZ6NtMGswFAYDVR0RBA0wC4IJbG9jYWxob3N0MBMG
-        A1UdJQQMMAoGCCsGAQUFBwMBMB0GA1UdDgQWBBRRckPsQV0kDmBqCari9PGH3o2h
-        vTAfBgNVHSMEGDAWgBTcm/YyUjuJBVB3chrsvjHhuN1ymjAKBggqhkjOPQQDAgNJ
-        ADBGAiEAgFlSxK3TXYMXv/nZHkoM3IKJiAcF1i4qJQyIRL1lewQCIQD/j25Cb1s2
-        ZEkg/ilg9eKS7mna5soaB7Ss7Z9BIACteg==
+        MIIBgzCCASigAwIBAgICEAEwCgYIKoZIzj0EAwIwEjEQMA4GA1UEAwwHVGVzdCBD
+        QTAgFw0wMDAxMDEwMDAwMDBaGA8yMTAwMDEwMTAwMDAwMFowETEPMA0GA1UEAwwG
+        c2VydmVyMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEyrJhp0dLMqrjTW6xjpNV
+        aEfTNjCatUspaJ+W2+lzQuD5AgpcUQXh92IJxtOeEaIBCoGnvVOJ7lAyk14NJ58T
+        Z6NtMGswFAYDVR0RBA0wC4IJbG9jYWxob3N0MBMGA1UdJQQMMAoGCCsGAQUFBwMB
+        MB0GA1UdDgQWBBRRckPsQV0kDmBqCari9PGH3o2hvTAfBgNVHSMEGDAWgBRdthu2
+        JOU76WkpERZg1EJH4ZyJIzAKBggqhkjOPQQDAgNJADBGAiEAgzeGz3SD2LY53c2d
+        pceH+hdWc0ObS+ETVq/v+Qvn7y8CIQCkddic2I5InHippYgE2AHsILlS3NULj6VX
+        ecGpZZVqiQ==
         -----END CERTIFICATE-----
         """
     /// Its key.
@@ -41,15 +41,15 @@ enum TestCertificates {
     /// The certificate of 127.0.0.1.
     static let address = """
         -----BEGIN CERTIFICATE-----
-        MIIBkTCCATagAwIBAgIUUfeuvEIOxTfGRGXai7gV8CZspcowCgYIKoZIzj0EAwIw
-        EjEQMA4GA1UEAwwHVGVzdCBDQTAgFw0yNjExMjkwNTM3MzBaGA8yMTI2MTEwNTA1
-        MzczMFowEjEQMA4GA1UEAwwHYWRkcmVzczBZMBMGByqGSM49AgEGCCqGSM49AwEH
-        A0IABNKWXaVGeUP+YmvgjEP/YuEFRKVNOo70nDenKQoGxSLGQ/FDuKsgPBqJJ9UT
-        RyQeP0BaqwAJ1QXUDsRVQmgio5ujaDBmMA8GA1UdEQQIMAaHBH8AAAEwEwYDVR0l
-        BAwwCgYIKwYBBQUHAwEwHQYDVR0OBBYEFNIgVDYmsfkncuVuCY8gSfEYeS8UMB8G
-        A1UdIwQYMBaAFNyb9jJSO4kFUHdyGuy+MeG43XKaMAoGCCqGSM49BAMCA0kAMEYC
-        IQCd/H5Fa3gVGS5Eu2k0Wy4jmjAKk6P9gcJqzGcMhirkewIhAIs+YOMV5/EB7bms
-        hGk3TUjvhoLxesM9vQ3FYAHottUg
+        MIIBfjCCASSgAwIBAgICEAIwCgYIKoZIzj0EAwIwEjEQMA4GA1UEAwwHVGVzdCBD
+        QTAgFw0wMDAxMDEwMDAwMDBaGA8yMTAwMDEwMTAwMDAwMFowEjEQMA4GA1UEAwwH
+        YWRkcmVzczBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNKWXaVGeUP+YmvgjEP/
+        YuEFRKVNOo70nDenKQoGxSLGQ/FDuKsgPBqJJ9UTRyQeP0BaqwAJ1QXUDsRVQmgi
+        o5ujaDBmMA8GA1UdEQQIMAaHBH8AAAEwEwYDVR0lBAwwCgYIKwYBBQUHAwEwHQYD
+        VR0OBBYEFNIgVDYmsfkncuVuCY8gSfEYeS8UMB8GA1UdIwQYMBaAFF22G7Yk5Tvp
+        aSkRFmDUQkfhnIkjMAoGCCqGSM49BAMCA0gAMEUCIBc5roC85xzOgKsOT8Ja+kW9
+        kqUgIOhV7zow/DW3wP+jAiEAn2nsVL8WC7TQj20dYRZrOIFQB6AHX3xE8m06XOet
+        +KY=
         -----END CERTIFICATE-----
         """
     /// Its key.
@@ -63,15 +63,15 @@ enum TestCertificates {
     /// The client's certificate.
     static let client = """
         -----BEGIN CERTIFICATE-----
-        MIIBpDCCAUqgAwIBAgIUUfeuvEIOxTfGRGXai7gV8CZspcgwCgYIKoZIzj0EAwIw
-        EjEQMA4GA1UEAwwHVGVzdCBDQTAgFw0yNjExMjkwNTE4MzRaGA8yMTI2MTEwNTA1
-        MTgzNFowETEPMA0GA1UEAwwGY2xpZW50MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcD
-        QgAEfHerhRkQsBpe/ITUBVdSqnoWGjTrPEcZTIgndObLtzzrcksA73tJOYW1x1gl
-        B2S1VCJ3aUMwFuxqvV/0/ocqlqN9MHswGgYDVR0RBBMwEYIJbG9jYWxob3N0hwR/
-        AAABMB0GA1UdJQQWMBQGCCsGAQUFBwMBBggrBgEFBQcDAjAdBgNVHQ4EFgQUZ79X
-        PB3zvpkEc2m66VB3rtroLJAwHwYDVR0jBBgwFoAU3Jv2MlI7iQVQd3Ia7L4x4bjd
-        cpowCgYIKoZIzj0EAwIDSAAwRQIgTQ4mgmjmFhEoOoO3suXqz439h5ysXW63gzCA
-        eVQ8dEACIQDPZU7sfcIwO9zy8h80gWNhNgQkLEYyoTdgqdfqLZcTQw==
+        MIIBkjCCATigAwIBAgICEAMwCgYIKoZIzj0EAwIwEjEQMA4GA1UEAwwHVGVzdCBD
+        QTAgFw0wMDAxMDEwMDAwMDBaGA8yMTAwMDEwMTAwMDAwMFowETEPMA0GA1UEAwwG
+        Y2xpZW50MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEfHerhRkQsBpe/ITUBVdS
+        qnoWGjTrPEcZTIgndObLtzzrcksA73tJOYW1x1glB2S1VCJ3aUMwFuxqvV/0/ocq
+        lqN9MHswGgYDVR0RBBMwEYIJbG9jYWxob3N0hwR/AAABMB0GA1UdJQQWMBQGCCsG
+        AQUFBwMBBggrBgEFBQcDAjAdBgNVHQ4EFgQUZ79XPB3zvpkEc2m66VB3rtroLJAw
+        HwYDVR0jBBgwFoAUXbYbtiTlO+lpKREWYNRCR+GciSMwCgYIKoZIzj0EAwIDSAAw
+        RQIgE5Ll12RiKVfrUg+LO7RYPAWyZRJt/n5JI6IemRCHph8CIQCnbSPip7XsNztd
+        RBRls5PSko7U+LjnaOLSXCUg7QIyog==
         -----END CERTIFICATE-----
         """
     /// Its key.
