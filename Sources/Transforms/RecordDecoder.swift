@@ -110,7 +110,7 @@ public struct RecordDecoder: Sendable {
             append(joined, isLast: true, emit)
         }
         if let text = kata.finish() {
-            parse(text.bytes, at: text.start, line: text.line, emit)
+            parse([text], emit)
         }
     }
 
@@ -200,9 +200,7 @@ public struct RecordDecoder: Sendable {
                 return
             }
         case .kata where !kata.isWhole(text):
-            for text in kata.add(text, at: start, number: line) {
-                parse(text.bytes, at: text.start, line: text.line, isTruncated: isTruncated, emit)
-            }
+            parse(kata.add(text, at: start, number: line), isTruncated: isTruncated, emit)
             return
         case .kata, .logfmt, .json, .syslog, .dockerLocal, .iolog, .text: break
         }
@@ -250,15 +248,16 @@ public struct RecordDecoder: Sendable {
     }
 
     /// The location of a record that the line before `offset` completed, or that at `completion`; `isLast` when no other comes
-    /// from the line before `offset`.
+    /// from the line before `offset`, else those come again from `restart`, or from that line.
     private mutating func location(
         ofRecordAt line: Int,
         start: UInt64,
         isLast: Bool,
-        completion: UInt64? = nil
+        completion: UInt64? = nil,
+        restart: UInt64? = nil
     ) -> Location {
         completed.append(completion ?? lineStart)
-        let end = min(heldStart ?? .max, isLast ? offset : lineStart)
+        let end = min(heldStart ?? .max, isLast ? offset : restart ?? lineStart)
         completed.removeAll { $0 < end }
         return Location(line: line, start: start, end: end, skip: completed.count)
     }
@@ -269,10 +268,30 @@ public struct RecordDecoder: Sendable {
         _ text: [UInt8],
         at start: UInt64,
         line: Int,
+        _ emit: (inout RecordBuffer, Location) -> Void
+    ) {
+        text.withUnsafeBytes { parse($0, at: start, line: line, isTruncated: false, emit) }
+    }
+
+    /// Parses the texts that the last line has completed, or the end of waiting. They come again from the first.
+    private mutating func parse(
+        _ texts: [KataLines.Text],
         isTruncated: Bool = false,
         _ emit: (inout RecordBuffer, Location) -> Void
     ) {
-        text.withUnsafeBytes { parse($0, at: start, line: line, isTruncated: isTruncated, emit) }
+        for (index, text) in texts.enumerated() {
+            text.bytes.withUnsafeBytes { bytes in
+                parse(
+                    bytes,
+                    at: text.start,
+                    line: text.line,
+                    isTruncated: isTruncated,
+                    isLastText: index == texts.count - 1,
+                    restart: texts[0].start,
+                    emit
+                )
+            }
+        }
     }
 
     /// Parses a text into records: several when it has several, up to a limit.
@@ -281,6 +300,8 @@ public struct RecordDecoder: Sendable {
         at start: UInt64,
         line: Int,
         isTruncated: Bool,
+        isLastText: Bool = true,
+        restart: UInt64? = nil,
         _ emit: (inout RecordBuffer, Location) -> Void
     ) {
         var records = TextRecords(format, flattens: flattens, readAt: now)
@@ -293,7 +314,14 @@ public struct RecordDecoder: Sendable {
             if isTruncated {
                 record.append(Self.truncatedName, "true".utf8, .literal)
             }
-            let location = self.location(ofRecordAt: line, start: start, isLast: isLast)
+            let location = self.location(
+                ofRecordAt: line,
+                start: start,
+                isLast: isLast && isLastText,
+                // A record that the next line ends does not come again from that line.
+                completion: start,
+                restart: restart
+            )
             emit(&record, location)
         }
     }

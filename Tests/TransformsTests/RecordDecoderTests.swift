@@ -74,35 +74,56 @@ import TextFormats
         #expect(found.joined().contains("two"), "\(found)")
     }
 
-    @Test("reading again from a record's end gives exactly the records after it")
-    func resume() {
+    @Test("reading again from a record's end gives exactly the records after it", arguments: [RecordFormat.cri, .kata])
+    func resume(_ format: RecordFormat) {
         var generator = SeededGenerator(seed: 42)
         for _ in 0..<200 {
             var text: [UInt8] = []
             for number in 0..<30 {
-                let stream = Bool.random(using: &generator) ? "stdout" : "stderr"
-                let tag = Int.random(in: 0..<3, using: &generator) == 0 ? "P" : "F"
-                text += Array("2026-01-01T00:00:\(10 + number)Z \(stream) \(tag) \(number);\n".utf8)
+                text += format == .cri ? criLine(number, &generator) : kataLine(number, &generator)
             }
             var ends: [(RecordDecoder.Location, [String])] = []
             var all: [String] = []
-            var decoder = RecordDecoder(.cri)
+            var decoder = RecordDecoder(format)
             func add(_ record: inout RecordBuffer, _ location: RecordDecoder.Location) {
-                all.append(String(decoding: record.value(of: Array("message".utf8)) ?? [], as: UTF8.self))
+                all.append(json(record))
                 ends.append((location, all))
             }
             text.withUnsafeBytes { decoder.add($0, readAt: Timestamp(microseconds: 0), add) }
             for (location, before) in ends {
-                var again = RecordDecoder(.cri, at: location.end)
-                var messages: [String] = []
+                var again = RecordDecoder(format, at: location.end)
+                var records: [String] = []
                 text[Int(location.end)...].withUnsafeBytes { bytes in
-                    again.add(bytes, readAt: Timestamp(microseconds: 0)) { record, _ in
-                        messages.append(String(decoding: record.value(of: Array("message".utf8)) ?? [], as: UTF8.self))
-                    }
+                    again.add(bytes, readAt: Timestamp(microseconds: 0)) { record, _ in records.append(json(record)) }
                 }
-                #expect(before + messages.dropFirst(location.skip) == all)
+                #expect(before.count + records.count - location.skip == all.count)
+                #expect(all.dropFirst(before.count).elementsEqual(records.dropFirst(location.skip)))
             }
         }
+    }
+
+    private func json(_ record: RecordBuffer) -> String {
+        var line: [UInt8] = []
+        record.appendJSON(to: &line)
+        return String(decoding: line, as: UTF8.self)
+    }
+
+    private func criLine(_ number: Int, _ generator: inout SeededGenerator) -> [UInt8] {
+        let stream = Bool.random(using: &generator) ? "stdout" : "stderr"
+        let tag = Int.random(in: 0..<3, using: &generator) == 0 ? "P" : "F"
+        return Array("2026-01-01T00:00:\(10 + number)Z \(stream) \(tag) \(number);\n".utf8)
+    }
+
+    /// A line of a record that may go on in the next one, or of the guest's kernel.
+    private func kataLine(_ number: Int, _ generator: inout SeededGenerator) -> [UInt8] {
+        let lines = [
+            "time=2026-01-01T00:00:\(10 + number)Z level=info msg=whole\(number)",
+            "time=2026-01-01T00:00:\(10 + number)Z level=info msg=\"open\(number)", "closed\(number)\" a=b",
+            "[    1.000000] kernel \(number)", "level=info msg=\(number)",
+            #"{"msg":"a\#(number)"}{"msg":"b\#(number)"}"#,
+            #"{"msg":"c\#(number)"#, #""}{"msg":"d\#(number)"}"#,
+        ]
+        return Array(((lines.randomElement(using: &generator) ?? "") + "\n").utf8)
     }
 
     @Test("a line of any length is one record, cut at the limit, and the next is whole")
