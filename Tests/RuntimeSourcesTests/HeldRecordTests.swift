@@ -68,4 +68,87 @@ import Transforms
         try run { try messages().count == 3 }
         #expect(try messages() == ["one", "panic", "two"])
     }
+
+    @Test(
+        "what was passed on after a pause stays apart from what follows, wherever the process was killed",
+        arguments: [0, 1, 2],
+        [
+            (
+                RecordFormat.kata, "level=info msg=one sandbox=s\ntime=2026-01-01T00:00:01Z sandbox=s msg=\"panic\n",
+                "msg=two sandbox=s\n", ["one", "panic", "two"]
+            ),
+            (
+                .cri,
+                "2026-01-01T00:00:00Z stdout F one\n2026-01-01T00:00:01Z stdout P a\n2026-01-01T00:00:01Z stderr P bb\n"
+                    + "2026-01-01T00:00:01Z stdout P c\n",
+                "2026-01-01T00:00:02Z stderr F two\n2026-01-01T00:00:02Z stdout F three\n",
+                ["one", "bb", "ac", "two", "three"]
+            ),
+        ]
+    )
+    func killed(_ marks: Int, _ sample: (format: RecordFormat, first: String, later: String, words: [String])) throws {
+        let fileSystem = FaultyFileSystem()
+        let fixture = try SourceFixture(fileSystem: fileSystem)
+        let path = try fixture.write(sample.first, "a.log")
+        var source = SourceFixture.source("files")
+        source.kind = .files(path: path, sample.format, readsFromHead: true)
+        let clock = Clock()
+        func makeRun() throws -> SourceRun {
+            let input = FileInput(
+                path,
+                sample.format,
+                trustedFolder: nil,
+                names: nil,
+                readsFromHead: true,
+                buffer: FollowBuffer(),
+                clock: clock
+            )
+            let run = SourceRun(
+                source,
+                input,
+                pipeline: Pipeline(),
+                into: fixture.capture,
+                interruption: try Interruption()
+            )
+            try run.begin()
+            return run
+        }
+        func texts() throws -> [String] {
+            let lines = try fixture.lines(of: "s") + fixture.lines()
+            return try lines.compactMap { line in
+                let record = try JSON(parsing: line.utf8)
+                return (record["message"] ?? record["msg"])?.text
+            }
+        }
+        let first = try makeRun()
+        #expect(
+            try eventually {
+                _ = try first.step()
+                return try texts() == ["one"] && first.restTime == FileInput.holdTime
+            }
+        )
+        // From here on the process has no effect but what it commits, and so many marks.
+        fileSystem.refuseFiles(in: "sources", after: marks)
+        clock.advance(by: FileInput.holdTime)
+        _ = try? first.step()
+        fileSystem.refuseFiles(in: "sources", after: 0)
+        first.close()
+        fileSystem.refuseFiles(in: "sources", after: nil)
+        _ = try fixture.write(sample.first + sample.later, "a.log")
+        try fixture.restart()
+        let second = try makeRun()
+        defer { second.close() }
+        #expect(
+            try eventually {
+                _ = try second.step()
+                clock.advance(by: FileInput.holdTime)
+                return try texts().contains { $0.contains(sample.words.last ?? "") }
+            }
+        )
+        let found = try texts()
+        for word in sample.words {
+            #expect(found.count { $0.contains(word) } == 1, "\(word) in \(found)")
+        }
+        #expect(marks == 0 || found.count == sample.words.count, "\(found)")
+    }
 }

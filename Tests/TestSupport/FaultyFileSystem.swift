@@ -26,6 +26,7 @@ public final class FaultyFileSystem: FileSystem {
     private let calls = Atomic<Int>(0)
     private let fatalCall: Int?
     private let folders = Mutex<[String]>([])
+    private let refusal = Mutex<(folder: String, left: Int)?>(nil)
 
     /// The folders that were made, in order.
     public var madeFolders: [String] { folders.withLock { $0 } }
@@ -38,6 +39,22 @@ public final class FaultyFileSystem: FileSystem {
 
     public func set(_ new: Mode) {
         mode.withLock { $0 = new }
+    }
+
+    /// Has files in folders of that name created no more after the next `count`; nil: without a limit again.
+    public func refuseFiles(in folder: String, after count: Int?) {
+        refusal.withLock { $0 = count.map { (folder, $0) } }
+    }
+
+    /// Whether the creation of `path` is refused.
+    private func refuses(_ path: String) -> Bool {
+        refusal.withLock { refusal in
+            guard let (folder, left) = refusal, path.contains("/\(folder)/") else {
+                return false
+            }
+            refusal = (folder, max(0, left - 1))
+            return left == 0
+        }
     }
 
     private func change(_ name: String, _ halfway: () -> Void = {}) throws(SystemError) {
@@ -72,6 +89,9 @@ public final class FaultyFileSystem: FileSystem {
     public func open(_ path: String, _ mode: OpenMode) throws(SystemError) -> FileID {
         if mode == .create, real.status(path) == nil {
             try change("open")
+            if refuses(path) {
+                throw SystemError("open", path, code: EIO)
+            }
         }
         return try real.open(path, mode)
     }

@@ -7,12 +7,7 @@ import TextFormats
 import Transforms
 
 /// A log file that is rotated, as the input of a source. Its lines end with their file: a line without an end that a
-/// program left in a renamed file is a record of its own.
-///
-/// `resume`, where reading begins again, is a number of records to skip, a number of bytes, four bytes each, most
-/// significant first, and the follower's position, so many bytes behind where reading begins: the bytes before a
-/// position identify its file, and a file's first bytes have none before them. Without the highest bit of the first
-/// number, from earlier versions, the follower's position is so many bytes before where reading begins.
+/// program left in a renamed file is a record of its own. `resume` is a `FileResume`.
 final class FileInput: SourceInput {
     private let follower: (RotatingFileFollower.Start) -> RotatingFileFollower
     private let start: RotatingFileFollower.Start
@@ -36,6 +31,10 @@ final class FileInput: SourceInput {
     private var securesEnd = false
     /// The file up to whose beginning everything is committed, by the follower's count; 0 when nothing is.
     private var securedFile = 0
+    /// Where what is held back was passed on before it is read again, by the count of `offset`; nil: nowhere.
+    private var knownRelease: UInt64?
+    /// Where it is being passed on now, by that count.
+    private var release: UInt64?
 
     private struct Piece {
         let offset: UInt64
@@ -49,9 +48,6 @@ final class FileInput: SourceInput {
     /// How long a record is held back for a continuation when nothing comes, in microseconds: longer than the pause that
     /// parts the lines of two runs of a container, so that when it is read again the same records come.
     static let holdTime = ContainerParts.pause / 1000 + 1_000_000
-
-    /// Says that the follower's position is behind where reading begins.
-    private static let isBehind: UInt32 = 1 << 31
 
     init(
         _ path: String,
@@ -80,24 +76,22 @@ final class FileInput: SourceInput {
     }
 
     func begin(at resume: [UInt8]?) throws(SystemError) -> SourceStart {
-        guard let resume, resume.count > 8, let position = FollowPosition(text: resume[8...]) else {
+        guard let known = resume.flatMap(FileResume.init), var position = FollowPosition(text: known.position) else {
             // There was no file when `resume` was secured: all that is there now has come since.
             let isEmpty = resume?.isEmpty == true
             reading = follower(isEmpty ? .oldest : start)
             securesEnd = resume == nil && start == .end
             return resume == nil ? .resumed : .replaced
         }
-        let first = UInt32(resume[..<4].bigEndian)
-        let bytes = Int(resume[4..<8].bigEndian)
-        skippedRecords = Int(first & ~Self.isBehind)
-        var resumed = position
-        if first & Self.isBehind == 0 {
-            skippedBytes = bytes
+        skippedRecords = known.skip
+        if known.isBefore {
+            skippedBytes = Int(known.behind)
         } else {
-            resumed.rewind = UInt64(bytes)
+            position.rewind = known.behind
         }
+        knownRelease = known.release
         // What is missing is reported as a gap.
-        reading = follower(.position(resumed))
+        reading = follower(.position(position))
         securedFile = 1
         return .resumed
     }
@@ -109,8 +103,11 @@ final class FileInput: SourceInput {
         switch reading.next(buffer) {
         case .idle(let idle):
             if restTime == 0 {
-                try decode(into: consumer) { $0.releaseHeld($1) }
-                // Read again, it could be joined with what has come since.
+                // Read again, it could be joined with what has come since: that it is not is known before it is stored.
+                release = offset
+                try consumer.secure(resume(at: lastLocation, withRelease: true))
+                securedFile = pieces.first?.file ?? securedFile
+                try releaseHeld(into: consumer)
                 try consumer.secure(resume(at: lastLocation))
             }
             if case .failing(let error) = idle {
@@ -126,7 +123,7 @@ final class FileInput: SourceInput {
             try finish(into: consumer)
             decoder = RecordDecoder(format)
             (pieces, lastLocation, offset, withheld) = ([], nil, 0, 0)
-            (skippedRecords, skippedBytes, securedFile) = (0, 0, 0)
+            (skippedRecords, skippedBytes, securedFile, knownRelease) = (0, 0, 0, nil)
             return .loss(bytes: gap.bytes, reason: "\(gap.reason)")
         case .bytes(let bytes) where bytes.isEmpty: return .more
         case .bytes(let bytes):
@@ -140,16 +137,34 @@ final class FileInput: SourceInput {
                     Piece(offset: offset, size: UInt64(bytes.count), position: text, file: reading.fileCount)
                 )
             }
-            let skipped = min(skippedBytes, bytes.count)
-            skippedBytes -= skipped
+            var begin = min(skippedBytes, bytes.count)
+            skippedBytes -= begin
             // The decoder counts from the bytes that it gets.
+            withheld += UInt64(begin)
+            let start = offset
             offset += UInt64(bytes.count)
-            withheld += UInt64(skipped)
             lastRead = clock.monotonicMicroseconds()
-            let now = Timestamp(microseconds: clock.wallMicroseconds())
-            try decode(into: consumer) { $0.add(UnsafeRawBufferPointer(rebasing: bytes[skipped...]), readAt: now, $1) }
+            if let known = knownRelease, known <= offset {
+                let end = max(begin, Int(known - start))
+                try add(UnsafeRawBufferPointer(rebasing: bytes[begin..<end]), into: consumer)
+                (release, knownRelease) = (known, nil)
+                try releaseHeld(into: consumer)
+                begin = end
+            }
+            try add(UnsafeRawBufferPointer(rebasing: bytes[begin...]), into: consumer)
             return .more
         }
+    }
+
+    private func add(_ bytes: UnsafeRawBufferPointer, into consumer: any RecordConsumer) throws {
+        let now = Timestamp(microseconds: clock.wallMicroseconds())
+        try decode(into: consumer) { $0.add(bytes, readAt: now, $1) }
+    }
+
+    /// Passes on what is held back, at `release`: what follows does not belong to it.
+    private func releaseHeld(into consumer: any RecordConsumer) throws {
+        defer { release = nil }
+        try decode(into: consumer) { $0.releaseHeld($1) }
     }
 
     /// Bytes that the decoder did not get.
@@ -208,29 +223,25 @@ final class FileInput: SourceInput {
         }
     }
 
-    /// Where to begin for what follows `location`; nil: the beginning.
-    private func resume(at location: RecordDecoder.Location?) -> [UInt8] {
+    /// Where to begin for what follows `location`; nil: the beginning. Records to be skipped that came by the release are
+    /// skipped only where it is known, and with `withRelease` it is in any case.
+    private func resume(at location: RecordDecoder.Location?, withRelease: Bool = false) -> [UInt8] {
         let end = end(of: location)
         forget(before: end)
         guard let piece = pieces.first else {
             return []
         }
         let behind = piece.size - min(piece.size, end - min(end, piece.offset))
-        return Self.resume(at: piece.position, behind: behind, skip: location?.skip ?? 0)
+        let skip = (location?.skip ?? 0) + skippedRecords
+        let release = withRelease || skip > 0 ? release.map { $0 - end } : nil
+        return FileResume(skip: skip, behind: behind, release: release, position: piece.position).bytes
     }
 
     /// Where to begin for what follows so far; empty when there is no file.
     private func beginning(_ reading: RotatingFileFollower) -> [UInt8] {
-        reading.position.map { Self.resume(at: Array($0.text.utf8), behind: 0, skip: 0) } ?? []
-    }
-
-    private static func resume(at position: [UInt8], behind: UInt64, skip: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(8 + position.count)
-        bytes.append(bigEndian: min(UInt32(clamping: skip), isBehind - 1) | isBehind)
-        bytes.append(bigEndian: UInt32(clamping: behind))
-        bytes += position
-        return bytes
+        reading.position.map {
+            FileResume(skip: 0, behind: 0, release: nil, position: Array($0.text.utf8)).bytes
+        } ?? []
     }
 
     func wait(_ interruption: Interruption, within microseconds: Int64) {
