@@ -148,7 +148,7 @@ public final class RotatingFileFollower {
                 return .idle(.atEnd)
             }
             switch sequence.endReached(nextHasBytes: try nextHasBytes()) {
-            case .wait: return .idle(scanFailure.map { .failing($0) } ?? (file == nil ? missing() : .atEnd))
+            case .wait: return .idle(scanFailure.map { .failing($0) } ?? (file == nil ? missing() : atEnd()))
             case .drain: continue
             case .next(.gap(let gap)): return .gap(gap)
             case .next(.file(let entry)):
@@ -199,13 +199,22 @@ public final class RotatingFileFollower {
         guard let found = FileAttributes(at: path) else {
             return .missing(FileAttributes(at: folder) == nil ? folder : path)
         }
-        guard found.kind == .regular else {
-            let remedy = found.kind == .link ? "; links are not followed there: use the path that it leads to" : ""
-            let reason = "it is \(found.kind), not a regular file\(remedy)"
-            return .failing(SystemError("open", path, code: EINVAL, reason: reason))
+        // A regular file has come this moment.
+        return found.kind == .regular ? .missing(path) : refusal(of: found.kind)
+    }
+
+    /// All is read. What has come to the path since may be something that is not read.
+    private func atEnd() -> FollowIdle {
+        guard live == nil, let found = FileAttributes(at: path), found.kind != .regular else {
+            return .atEnd
         }
-        // It has come this moment.
-        return .missing(path)
+        return refusal(of: found.kind)
+    }
+
+    private func refusal(of kind: FileAttributes.Kind) -> FollowIdle {
+        let remedy = kind == .link ? "; links are not followed there: use the path that it leads to" : ""
+        let reason = "it is \(kind), not a regular file\(remedy)"
+        return .failing(SystemError("open", path, code: EINVAL, reason: reason))
     }
 
     /// Opens files that rotation has made since the last call, without reading: for a reader that cannot read now.

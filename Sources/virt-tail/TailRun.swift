@@ -142,7 +142,9 @@ final class TailRun {
                 messages.log(.notice, "waiting for \(options.logFile)\(what)")
             }
         case .failing(let error):
-            messages.log(.warning, "\(error); trying again every second (user \(geteuid()) must be able to read it)")
+            let isRefused = [EACCES, EPERM].contains(error.code)
+            let remedy = isRefused ? " (user \(geteuid()) must be able to read it)" : ""
+            messages.log(.warning, "\(error); trying again every second\(remedy)")
         }
     }
 

@@ -193,6 +193,27 @@ import Testing
         #expect(reader.text == "text\n")
     }
 
+    @Test("a link in the place of a file that was read is an error that names the remedy, until it is replaced")
+    func link() {
+        let log = RotatedLog()
+        log.write("one\n")
+        let reader = FollowedText(log.path)
+        reader.read()
+        #expect(rename(log.path, log.path + ".0") == 0 && symlink(log.path + ".0", log.path) == 0)
+        for _ in 0..<2 {
+            reader.read()
+            guard case .failing(let error) = reader.idle else {
+                Issue.record("\(reader.idle)")
+                return
+            }
+            #expect("\(error)".contains("it is a symbolic link, not a regular file; links are not followed there"))
+        }
+        unlink(log.path)
+        log.write("two\n")
+        reader.read()
+        #expect(reader.text == "one\ntwo\n" && reader.idle == .atEnd)
+    }
+
     @Test(
         "a saved position continues with the next byte, whatever was rotated meanwhile",
         arguments: RotatedLog.Style.allCases
