@@ -82,11 +82,7 @@ final class APIListeners {
 
     /// Whether `path` is the configured socket.
     private func isConfigured(_ path: String?) -> Bool {
-        guard let path, path != configuration.socket else {
-            return path != nil
-        }
-        let identity = (try? FileAttributes(following: path))?.identity
-        return identity != nil && identity == (try? FileAttributes(following: configuration.socket))?.identity
+        path.map { UnixSocket.isSame($0, configuration.socket) } ?? false
     }
 
     private func openNetwork(_ settings: TCPListenerSettings, _ server: APIServer) {
