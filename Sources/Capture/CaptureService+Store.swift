@@ -51,17 +51,21 @@ extension CaptureService {
     /// The locks of a process that `willEnd` before the service begins do not keep it from that.
     public static func check(
         _ options: Options,
-        willEnd: (_ process: Int32) -> Bool = { _ in false }
+        willEnd: @escaping @Sendable (_ process: Int32) -> Bool = { _ in false }
     ) throws(SystemError) {
         let holder = InflightFolder.holder(of: options.inflight)
         if let holder, !willEnd(holder) {
             throw InflightFolder.isHeld(options.inflight, by: holder)
         }
-        // The process that has the rings has the store's lock too.
-        try checkStore(options, isUnlocked: holder != nil)
+        // Where it is not known who has the store's lock, it is the process that has the rings.
+        try checkStore(options, isUnlocked: holder != nil, willEnd: willEnd)
     }
 
-    static func checkStore(_ options: Options, isUnlocked: Bool = false) throws(SystemError) {
+    static func checkStore(
+        _ options: Options,
+        isUnlocked: Bool = false,
+        willEnd: @escaping @Sendable (_ process: Int32) -> Bool = { _ in false }
+    ) throws(SystemError) {
         let opening = StoreOpening(
             store: Store(root: options.store, fileSystem: options.fileSystem),
             isExclusive: options.isExclusive,
@@ -70,7 +74,9 @@ extension CaptureService {
         let result = Mutex<Result<Void, SystemError>>(.success(()))
         let checked = OneShot()
         let thread = try WorkerThread(name: "gl-check") {
-            let outcome = Result { () throws(SystemError) in try opening.check(isUnlocked: isUnlocked) }
+            let outcome = Result { () throws(SystemError) in
+                try opening.check(isUnlocked: isUnlocked, willEnd: willEnd)
+            }
             result.withLock { $0 = outcome }
             checked.signal()
         }

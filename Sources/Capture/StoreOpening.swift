@@ -30,16 +30,17 @@ struct StoreOpening: Sendable {
         return Opened(identity: try StoreIdentity(of: store), owner: owner, lock: lock)
     }
 
-    /// Throws the error that `open` would, unless it is transient; a lock that is held is one if it `isUnlocked` by the
-    /// time the store is opened. Changes nothing. The calling thread accesses files as the store's owner from then on.
-    func check(isUnlocked: Bool) throws(SystemError) {
+    /// Throws the error that `open` would, unless it is transient; a lock that is held is one if its process `willEnd`
+    /// before the store is opened, or, where that is not known, if it `isUnlocked` by then. Changes nothing. The calling
+    /// thread accesses files as the store's owner from then on.
+    func check(isUnlocked: Bool, willEnd: (_ process: Int32) -> Bool) throws(SystemError) {
         do throws(SystemError) {
             if usesOwner, store.fileSystem.status(store.root) != nil {
                 FileOwner(of: store.root)?.become()
             }
             try FolderAccess.check(store.root)
             try StoreIdentity.checkAccess(to: store)
-            if isExclusive, !isUnlocked, StoreLock.isHeld(of: store) {
+            if isExclusive, StoreLock.isHeld(of: store), !(StoreLock.holder(of: store).map(willEnd) ?? isUnlocked) {
                 throw StoreLock.held(store)
             }
         } catch  where error.isTransient {}
@@ -66,6 +67,9 @@ final class StoreLock: @unchecked Sendable {
     static func isHeld(of store: Store) -> Bool {
         (try? StoredFile(store.root + "/" + name, .read, on: store.fileSystem))?.isLocked ?? false
     }
+
+    /// The process that holds the lock; nil when that is not known.
+    static func holder(of store: Store) -> Int32? { ProcFile.lockHolder(ofFileAt: store.root + "/" + name) }
 
     /// The error of a store whose lock is held.
     static func held(_ store: Store) -> SystemError {

@@ -51,6 +51,24 @@ public enum ProcFile {
         (try? LinuxFileSystem().names(in: folder)) ?? []
     }
 
+    /// The process that holds a lock on the file at `path`, according to /proc/locks (proc_locks(5)): `1: FLOCK ADVISORY
+    /// WRITE 3523 fd:01:1234 0 EOF`. nil when there is none, or it is outside this process's namespaces.
+    public static func lockHolder(ofFileAt path: String) -> Int32? {
+        guard let inode = (try? FileAttributes(following: path))?.identity.inode else {
+            return nil
+        }
+        for line in text("/proc/locks", limit: 1 << 20).split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            guard fields.count > 5, fields[1] == "FLOCK", fields[5].split(separator: ":").last == "\(inode)",
+                let process = Int32(fields[4]), process > 0
+            else {
+                continue
+            }
+            return process
+        }
+        return nil
+    }
+
     /// The id of this boot of the kernel.
     public static var bootID: String { String(text("/proc/sys/kernel/random/boot_id").prefix { $0 != "\n" }) }
 }

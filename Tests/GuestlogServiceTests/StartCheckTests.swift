@@ -126,6 +126,18 @@ import Testing
         }
     }
 
+    @Test("the store of the daemon that listens at the same socket is accepted, with another runtime folder too")
+    func otherRuntime() throws {
+        try LinuxFileSystem().makeDirectories(folder.path + "/store")
+        let lock = try StoredFile(folder.path + "/store/.serve.lock", .create, on: LinuxFileSystem())
+        try #require(lock.lock())
+        let changes = ["runtime": folder.path + "/other", "socket": folder.path + "/api.sock"]
+        #expect(try reason(configuration(changes))?.contains("another guestlog serve uses this store") == true)
+        let socket = try ListeningSocket(path: folder.path + "/api.sock")
+        #expect(try reason(configuration(changes)) == nil)
+        withExtendedLifetime((socket, lock)) {}
+    }
+
     @Test("a process that listens at the daemon's socket is the one that is replaced")
     func listening() throws {
         let path = folder.path + "/api.sock"
@@ -134,6 +146,8 @@ import Testing
         #expect(eventually { UnixSocket.listeningPaths(of: getpid()).contains(path) })
         #expect(eventually { PreviousDaemon(socket: path).isIn(getpid()) })
         #expect(!PreviousDaemon(socket: path + "x").isIn(getpid()))
+        #expect(symlink(folder.path, folder.path + "/link") == 0)
+        #expect(PreviousDaemon(socket: folder.path + "/link/api.sock").isIn(getpid()))
         withExtendedLifetime(socket) {}
     }
 }

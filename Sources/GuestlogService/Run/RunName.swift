@@ -17,7 +17,7 @@ final class RunName {
         path = runtime + "/" + Self.prefix + VMIdentity(name: name).directoryName
         try DaemonFolders.makeFolder(of: path)
         guard let lock = try StoredFile.locked(at: path) else {
-            throw ForegroundRun.Busy(name: name, store: root, process: VMWriter.holder(ofFileAt: path))
+            throw ForegroundRun.Busy(name: name, store: root, process: ProcFile.lockHolder(ofFileAt: path))
         }
         self.lock = lock
         try VMWriter.refuse(name, in: root)

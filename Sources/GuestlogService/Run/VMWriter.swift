@@ -22,25 +22,7 @@ enum VMWriter {
         }
         let lock = try StoredFile(path, .read, on: LinuxFileSystem())
         if !lock.lock() {
-            throw ForegroundRun.Busy(name: name, store: root, process: holder(ofFileAt: path))
+            throw ForegroundRun.Busy(name: name, store: root, process: ProcFile.lockHolder(ofFileAt: path))
         }
-    }
-
-    /// The process that holds a lock on the file, according to /proc/locks (proc_locks(5)): `1: FLOCK ADVISORY WRITE
-    /// 3523 fd:01:1234 0 EOF`. Nil when it is outside this process's namespaces.
-    static func holder(ofFileAt path: String) -> pid_t? {
-        guard let inode = (try? FileAttributes(following: path))?.identity.inode else {
-            return nil
-        }
-        for line in ProcFile.text("/proc/locks", limit: 1 << 20).split(separator: "\n") {
-            let fields = line.split(separator: " ")
-            guard fields.count > 5, fields[1] == "FLOCK", fields[5].split(separator: ":").last == "\(inode)",
-                let process = pid_t(fields[4]), process > 0
-            else {
-                continue
-            }
-            return process
-        }
-        return nil
     }
 }
