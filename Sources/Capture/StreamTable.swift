@@ -30,6 +30,8 @@ final class StreamTable: @unchecked Sendable {
     private let announced = Mutex<[SlotID: Announcement]>([:])
     private var sinksByKey: [StreamKey: StreamSink] = [:]
     private var recordSinks: [StreamKey: RecordSink] = [:]
+    /// The keys of both, by VM.
+    private var keys: [VMIdentity: Set<StreamKey>] = [:]
     private var bySlot: [[StreamSink?]]
     private var vms: [VMIdentity: VMStore] = [:]
     /// VMs known by name that have ended, until they are closed, by their folders.
@@ -97,6 +99,7 @@ final class StreamTable: @unchecked Sendable {
         }
         let sink = StreamSink(key: key, options: StreamOptions(isConsole: isConsole), opener: opener)
         sinksByKey[key] = sink
+        keys[key.vm.withoutAlias, default: []].insert(key)
         return sink
     }
 
@@ -124,6 +127,7 @@ final class StreamTable: @unchecked Sendable {
     /// Adds a stream of records.
     func add(_ sink: RecordSink) {
         recordSinks[sink.key] = sink
+        keys[sink.key.vm.withoutAlias, default: []].insert(sink.key)
     }
 
     /// The stream of records with that key.
@@ -135,22 +139,21 @@ final class StreamTable: @unchecked Sendable {
     var sinks: some Collection<StreamSink> { sinksByKey.values }
 
     func sinks(of vm: VMIdentity) -> [StreamSink] {
-        sinksByKey.values.filter { $0.key.vm.withoutAlias == vm.withoutAlias }
+        keys(of: vm).compactMap { sinksByKey[$0] }
     }
 
     func recordSinks(of vm: VMIdentity) -> [RecordSink] {
-        recordSinks.values.filter { $0.key.vm.withoutAlias == vm.withoutAlias }
+        keys(of: vm).compactMap { recordSinks[$0] }
     }
+
+    private func keys(of vm: VMIdentity) -> Set<StreamKey> { keys[vm.withoutAlias] ?? [] }
 
     /// The streams of both kinds.
     var all: [any OpenStream] { Array(sinksByKey.values) + Array(recordSinks.values) }
 
-    func all(of vm: VMIdentity) -> [any OpenStream] { all.filter { $0.key.vm.withoutAlias == vm.withoutAlias } }
+    func all(of vm: VMIdentity) -> [any OpenStream] { sinks(of: vm) + recordSinks(of: vm) }
 
-    func hasStreams(of vm: VMIdentity) -> Bool {
-        let isOfVM = { (key: StreamKey) in key.vm.withoutAlias == vm.withoutAlias }
-        return sinksByKey.keys.contains(where: isOfVM) || recordSinks.keys.contains(where: isOfVM)
-    }
+    func hasStreams(of vm: VMIdentity) -> Bool { !keys(of: vm).isEmpty }
 
     func contains(_ stream: any OpenStream) -> Bool {
         sinksByKey[stream.key] === stream || recordSinks[stream.key] === stream
@@ -164,11 +167,24 @@ final class StreamTable: @unchecked Sendable {
         if stream.isUnused {
             sinksByKey[stream.key] = sinksByKey[stream.key] === stream ? nil : sinksByKey[stream.key]
             recordSinks[stream.key] = recordSinks[stream.key] === stream ? nil : recordSinks[stream.key]
+            forgetUnused(stream.key)
         }
         if let directory {
             closing[directory, default: 0] += 1
         }
         return directory
+    }
+
+    /// Removes a key under which there is no stream any more from those of its VM.
+    private func forgetUnused(_ key: StreamKey) {
+        guard sinksByKey[key] == nil, recordSinks[key] == nil else {
+            return
+        }
+        let vm = key.vm.withoutAlias
+        keys[vm]?.remove(key)
+        if keys[vm]?.isEmpty == true {
+            keys[vm] = nil
+        }
     }
 
     // MARK: - VMs
@@ -251,6 +267,7 @@ final class StreamTable: @unchecked Sendable {
         ended.removeAll()
         sinksByKey.removeAll()
         recordSinks.removeAll()
+        keys.removeAll()
         bySlot.removeAll()
     }
 
