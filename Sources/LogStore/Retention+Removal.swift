@@ -138,6 +138,7 @@ extension Retention {
         try removeTree(store.path(of: vm.directory))
         usages[vm.directory] = nil
         growths[vm.directory] = nil
+        allowances[vm.directory] = nil
     }
 
     private func removeTree(_ path: String) throws(SystemError) {

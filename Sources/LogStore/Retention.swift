@@ -18,6 +18,8 @@ public final class Retention {
     var usages: [String: Int] = [:]
     /// How much each VM that is written has grown since its last check, and the growth that triggers the next.
     var growths: [String: (bytes: Int, step: Int)] = [:]
+    /// How much the VMs that are not written any more may grow until their next check, when they are written again.
+    var allowances: [String: Int] = [:]
     /// How much all VMs of this process have grown since the usage of every VM was determined; nil: it never was.
     var grown: Int?
     /// The store's lock file; locked while this process is the one that checks all VMs.
@@ -68,6 +70,8 @@ public final class Retention {
             failure = remove(vms[split...], at: now) ?? failure
             vms.removeSubrange(split...)
         }
+        let present = Set(vms.map(\.directory))
+        allowances = allowances.filter { present.contains($0.key) }
         for vm in vms {
             do throws(SystemError) {
                 freed += try enforce(vm, now: now)
@@ -95,6 +99,9 @@ public final class Retention {
     /// Brings one VM, which has just grown by `bytes`, within its quota, and the store within its total. Not at every
     /// call: the cost depends on the number of files.
     func enforce(vm directory: String, grownBy bytes: Int, now: Timestamp) throws(SystemError) -> Freed {
+        if growths[directory] == nil, let allowance = allowances.removeValue(forKey: directory) {
+            growths[directory] = (0, allowance)
+        }
         if let growth = growths[directory], growth.bytes + bytes < growth.step {
             growths[directory]?.bytes += bytes
             return Freed()
@@ -109,10 +116,11 @@ public final class Retention {
         return freed
     }
 
-    /// Forgets how much a VM has grown that is not written any more; the total counts it still.
+    /// Forgets how much a VM has grown that is not written any more; the total counts it still, and so does its next check.
     func forget(vm directory: String) {
         if let growth = growths.removeValue(forKey: directory) {
             grown = grown.map { $0 + growth.bytes }
+            allowances[directory] = growth.step - growth.bytes
         }
     }
 
@@ -125,6 +133,9 @@ public final class Retention {
         let step = quota.bytes / Self.steps
         if growths[vm.directory] != nil {
             growths[vm.directory] = (0, step)
+        }
+        if allowances[vm.directory] != nil {
+            allowances[vm.directory] = step
         }
         var usage = try usage(of: vm.directory, within: quota.bytes)
         while usage > quota.bytes,

@@ -139,6 +139,25 @@ import Testing
         #expect(retention.growths.isEmpty)
     }
 
+    @Test("a VM that is closed and written again is checked when it has grown by a step since its last check")
+    func reopened() throws {
+        let fixture = try StoreFixture(root: folder.path)
+        let retention = fixture.retention
+        func grow(by bytes: Int) throws {
+            _ = try retention.enforce(vm: "web", grownBy: bytes, now: fixture.clock.time)
+        }
+        try grow(by: 1)
+        let step = try #require(retention.growths["web"]?.step)
+        for _ in 0..<3 {
+            try grow(by: step / 4)
+            #expect(retention.growths["web"]?.bytes == step / 4)
+            fixture.sealer.forget(vm: "web")
+        }
+        try grow(by: step / 2)
+        let growth = try #require(retention.growths["web"])
+        #expect(growth.bytes == 0 && growth.step == step && retention.allowances.isEmpty)
+    }
+
     @Test("the largest stream of the VM is reduced")
     func biggestPays() throws {
         let fixture = try StoreFixture(root: folder.path)
