@@ -98,6 +98,7 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         try await fixture.stop(service)
         let restarted = try fixture.start(.elasticsearch(server.url))
         #expect(await awaits { await restarted.statuses()[0].setAsideFile == file })
+        #expect(await restarted.statuses()[0].json["set_aside"]?.integer == 1)
     }
 
     @Test("a request that is repeated after a rollover stores its documents twice, with the same ids")

@@ -65,7 +65,10 @@ struct MetricsAPI: Sendable {
         (output("bytes_total", .counter, "Encoded bytes of settled batches."), "bytes"),
         (output("behind_bytes", .gauge, "Stored bytes that were not delivered yet."), "behind_bytes"),
         (output("retries_total", .counter, "Requests that were sent again."), "retries"),
-        (output("set_aside_records_total", .counter, "Records that the destination refused."), "set_aside"),
+        (
+            output("set_aside_records_total", .counter, "Refused records, with those that were set aside before."),
+            "set_aside"
+        ),
         (output("dropped_records_total", .counter, "Records that the destination dropped."), "dropped"),
         (output("diverted_records_total", .counter, "Records that the destination stored elsewhere."), "diverted"),
         (output("gap_bytes_total", .counter, "Bytes that the store removed before they were delivered."), "gap_bytes"),

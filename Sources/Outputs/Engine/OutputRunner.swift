@@ -234,7 +234,11 @@ final class OutputRunner: Sendable {
 
     private func begin() async throws -> [StreamID: StreamProgress] {
         let contents = try await onThread { [files] in try files.open() }
-        update { [files] in $0.setAsideFile = files.setAside.isThere ? files.setAside.path : $0.setAsideFile }
+        let setAside = try await onThread { [files] in files.setAside.count }
+        update { [files] in
+            $0.setAsideBefore = setAside
+            $0.setAsideFile = files.setAside.isThere ? files.setAside.path : $0.setAsideFile
+        }
         switch contents {
         case .progress(let progress):
             return progress

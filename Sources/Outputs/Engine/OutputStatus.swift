@@ -19,6 +19,8 @@ public struct OutputStatus: Sendable {
     public var destination: String
     var activity = Activity.idle
     var counters = OutputCounters()
+    /// Records that lay in the set-aside files when the daemon started.
+    var setAsideBefore: UInt64 = 0
     /// Why records are not sent; nil when they are.
     public var problem: String?
     /// The latest reason for which the destination diverted, dropped or refused records.
@@ -46,7 +48,7 @@ public struct OutputStatus: Sendable {
             ("bytes", number(counters.bytes)),
             ("behind_bytes", behind.map(number) ?? .null),
             ("retries", number(counters.retries)),
-            ("set_aside", number(counters.setAside)),
+            ("set_aside", number(setAsideBefore + counters.setAside)),
             ("dropped", number(counters.dropped)),
             ("diverted", number(counters.diverted)),
             ("gaps", number(counters.gaps)),

@@ -21,6 +21,14 @@ struct SetAsideFile {
     /// Whether records were set aside, by this or an earlier process.
     var isThere: Bool { fileSystem.status(path) != nil }
 
+    /// The number of records that lie in both files.
+    var count: UInt64 {
+        [path, path + ".1"].reduce(0) { count, path in
+            let contents = (try? fileSystem.contents(of: path, limit: 2 * Self.limit)) ?? []
+            return count + UInt64(contents.count { $0 == Lines.feed })
+        }
+    }
+
     /// Appends `lines`, as `line(…)` makes them.
     func append(_ lines: [UInt8]) throws(SystemError) {
         if let size = fileSystem.status(path)?.size, size + lines.count > Self.limit {
