@@ -32,11 +32,14 @@ final class Sessions: Sendable {
     }
 
     private struct State {
-        var channels: [Int: (token: String, channel: any Channel)] = [:]
+        var channels: [Int: (token: String, channel: any Channel, farewell: Farewell?)] = [:]
         var next = 0
         var readers: [Reader: Int] = [:]
         var totals: [String: Int] = [:]
     }
+
+    /// The bytes with which a session's output ends, for a reason in words.
+    typealias Farewell = @Sendable (_ reason: String) -> ByteBuffer
 
     private let tokens: TokenRegister
     private let clock: any HostClock
@@ -61,12 +64,13 @@ final class Sessions: Sendable {
     // MARK: - Tokens
 
     /// Runs `body`, which serves `caller` over `channel`. When the caller's token ends meanwhile, the channel is
-    /// aborted.
+    /// aborted, after a `farewell` where the protocol has one.
     ///
     /// Throws `APIError` 401, without running `body`, when the token has ended already.
     func during<Result>(
         _ caller: Caller,
         _ channel: any Channel,
+        farewell: Farewell? = nil,
         _ body: () async throws -> Result
     ) async throws -> Result {
         guard let token = caller.token else {
@@ -75,7 +79,7 @@ final class Sessions: Sendable {
         await willEnter()
         let number = state.withLockedValue { state in
             state.next += 1
-            state.channels[state.next] = (token, channel)
+            state.channels[state.next] = (token, channel, farewell)
             return state.next
         }
         defer { state.withLockedValue { $0.channels[number] = nil } }
@@ -85,7 +89,7 @@ final class Sessions: Sendable {
         }
         let end = caller.expires.map { moment in
             let rest = TimeAmount.microseconds(moment.microseconds - now.microseconds)
-            return channel.eventLoop.scheduleTask(in: rest) { channel.abort() }
+            return channel.eventLoop.scheduleTask(in: rest) { channel.abort(after: farewell?("the token has expired")) }
         }
         defer { end?.cancel() }
         return try await body()
@@ -93,10 +97,10 @@ final class Sessions: Sendable {
 
     /// Closes all sessions of the token of that id, which must be revoked already, and waits until they are closed.
     func end(_ token: String) async {
-        let channels = state.withLockedValue { $0.channels.values.filter { $0.token == token }.map(\.channel) }
-        channels.forEach { $0.abort() }
-        for channel in channels {
-            try? await channel.closeFuture.get()
+        let ended = state.withLockedValue { $0.channels.values.filter { $0.token == token } }
+        ended.forEach { $0.channel.abort(after: $0.farewell?("the token was revoked")) }
+        for session in ended {
+            try? await session.channel.closeFuture.get()
         }
     }
 

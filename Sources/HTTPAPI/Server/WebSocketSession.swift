@@ -21,12 +21,14 @@ struct WebSocketStreams: Sendable {
     let outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
     let eventLoop: any EventLoop
 
+    /// A close frame holds at most 125 bytes, two of them the code.
+    fileprivate static let longestReason = 123
+
     /// Sends a close frame.
     func close(_ reason: String, _ code: WebSocketErrorCode = .normalClosure) async throws {
         var data = ByteBuffer()
         data.write(webSocketErrorCode: code)
-        // A close frame holds at most 125 bytes, two of them the code.
-        data.writeBytes(reason.utf8.prefix(123))
+        data.writeBytes(reason.utf8.prefix(Self.longestReason))
         try await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: data))
     }
 
@@ -64,7 +66,7 @@ extension HTTPServer {
             do {
                 let session = try accepted.get()
                 try await connection.counted.answering(session.caller) {
-                    try await context.sessions.during(session.caller, channel.channel) {
+                    try await context.sessions.during(session.caller, channel.channel, farewell: Self.closeFrame) {
                         try await session.serve(streams)
                     }
                 }
@@ -77,6 +79,17 @@ extension HTTPServer {
             connection.deadline.begin()
             try await channel.channel.drained()
         }
+    }
+
+    /// The bytes of a close frame (RFC 6455, section 5.5.1) that says that the session is not permitted any more.
+    @Sendable private static func closeFrame(_ reason: String) -> ByteBuffer {
+        var data = ByteBuffer()
+        data.write(webSocketErrorCode: .policyViolation)
+        data.writeBytes(reason.utf8.prefix(WebSocketStreams.longestReason))
+        // The last frame of its message, without a mask; the opcode of a close frame is 8.
+        var frame = ByteBuffer(bytes: [0x88, UInt8(data.readableBytes)])
+        frame.writeBuffer(&data)
+        return frame
     }
 }
 
