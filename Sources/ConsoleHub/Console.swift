@@ -254,6 +254,7 @@ final class Console: @unchecked Sendable {
             link.connected(
                 to: peer,
                 age: peer?.age,
+                isContinuing: peer?.isContinuing ?? false,
                 isHandedOver: isHandedOver,
                 hasLost: hasLost,
                 wasDrained: wasDrained,

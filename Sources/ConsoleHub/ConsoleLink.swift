@@ -190,12 +190,14 @@ struct ConsoleLink {
 
     // MARK: - Connected
 
-    /// A connection to the process `peer` exists since `now`; `age` is how long that process has been running. Markers of
+    /// A connection to the process `peer` exists since `now`; `age` is how long that process has been running, and
+    /// `isContinuing` whether it was started to continue a machine. Markers of
     /// the previous daemon's time follow when the connection `isHandedOver` and that daemon `hasLost` output. With
     /// `wasDrained` that daemon drained a console of the process, of which nothing else is known.
     mutating func connected(
         to peer: PeerIdentity?,
         age: @autoclosure () -> Int64?,
+        isContinuing: @autoclosure () -> Bool = false,
         isHandedOver: Bool,
         hasLost: Bool,
         wasDrained: Bool = false,
@@ -211,7 +213,7 @@ struct ConsoleLink {
             if hasLost {
                 actions.append(.mark(.absence(.daemonAway), sinceStop: false))
             }
-        } else if let boundary = boundary(before: peer, wasDrained, age) {
+        } else if let boundary = boundary(before: peer, wasDrained, age, isContinuing) {
             if isUnrecovered, case .boot = boundary {
                 // Of the machine before.
                 actions.append(.mark(.absence(.daemonAway), sinceStop: true))
@@ -231,7 +233,8 @@ struct ConsoleLink {
     private func boundary(
         before peer: PeerIdentity?,
         _ wasDrained: Bool,
-        _ age: () -> Int64?
+        _ age: () -> Int64?,
+        _ isContinuing: () -> Bool
     ) -> ConsoleBoundary? {
         let isSameMachine =
             if let peer, let knownPeer {
@@ -239,17 +242,23 @@ struct ConsoleLink {
             } else {
                 wasConnected ? !wasAbsent : wasDrained
             }
+        // Output of the meantime was dropped by the VMM, unless the endpoint buffers it.
+        let absence: ConsoleBoundary? =
+            traits.endpoint.keepsOutput ? nil : .absence(wasConnected ? .disconnected : .daemonAway)
         guard !isSameMachine else {
-            // Output of the meantime was dropped by the VMM, unless the endpoint buffers it.
-            return traits.endpoint.keepsOutput ? nil : .absence(wasConnected ? .disconnected : .daemonAway)
+            return absence
         }
-        if traits.endpoint == .inherited || wasAbsent {
+        guard traits.endpoint != .inherited else {
             return .boot(.powerOn)
         }
-        guard let age = age() else {
+        if !wasAbsent, let age = age(), age >= traits.joinAge {
+            return .boot(.joined)
+        }
+        guard isContinuing() else {
             return .boot(.powerOn)
         }
-        return .boot(age < traits.joinAge ? .powerOn : .joined)
+        // What is known here is the same machine before it was saved.
+        return wasConnected || knownPeer != nil ? absence : .boot(.joined)
     }
 
     /// The guest's end has closed, or another connection takes its place.

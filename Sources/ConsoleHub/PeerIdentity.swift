@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Capture
 import Glibc
 import SystemIO
 
@@ -39,6 +40,13 @@ struct PeerIdentity: Hashable, Sendable {
         let ticks = Int64(max(1, sysconf(Int32(_SC_CLK_TCK))))
         let begun = Int64(clamping: start) / ticks * 1_000_000 + Int64(clamping: start) % ticks * 1_000_000 / ticks
         return SystemClock.bootMicroseconds() - begun
+    }
+
+    /// Whether it is a VMM that was started to continue a machine, according to its command line; false when that is not
+    /// visible.
+    var isContinuing: Bool {
+        process > 0
+            && ProcFile.strings("/proc/\(process)/cmdline").contains { ContinuedMachine.isIndicated(by: $0.utf8) }
     }
 
     init(process: Int32, start: UInt64) {

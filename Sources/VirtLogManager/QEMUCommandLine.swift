@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Capture
+
 /// Finds QEMU's command line in what libvirtd writes to the log of QEMU's messages before it starts QEMU: a line with
 /// "starting up", then the command, quoted as for a shell, on one line or on several that end with a backslash.
 struct QEMUCommandLine {
@@ -9,7 +11,6 @@ struct QEMUCommandLine {
     private(set) var isContinued = false
 
     private static let heading = Array("starting up".utf8)
-    private static let options = ["-incoming", "-loadvm"].map { Array($0.utf8) }
     /// Longer words and lines are cut to this size, in bytes: neither the heading nor an option is as long.
     private static let limit = 1024
 
@@ -58,7 +59,7 @@ struct QEMUCommandLine {
     }
 
     private mutating func endWord() {
-        isContinued = isContinued || Self.options.contains(word)
+        isContinued = isContinued || ContinuedMachine.isIndicated(by: word)
         word = []
     }
 }

@@ -5,6 +5,7 @@ import Glibc
 import LogModel
 import LogStore
 import SystemIO
+import TestSupport
 import Testing
 
 @testable import ConsoleHub
@@ -37,9 +38,17 @@ import Testing
         _ link: inout ConsoleLink,
         to peer: PeerIdentity? = first,
         age: Int64? = 0,
+        isContinuing: Bool = false,
         at now: Int64 = 0
     ) -> [ConsoleLink.Action] {
-        link.connected(to: peer, age: age, isHandedOver: false, hasLost: false, at: now)
+        link.connected(
+            to: peer,
+            age: age,
+            isContinuing: isContinuing,
+            isHandedOver: false,
+            hasLost: false,
+            at: now
+        )
     }
 
     private func expect(
@@ -61,6 +70,37 @@ import Testing
 
     private func delay(_ actions: [ConsoleLink.Action]) -> Int64? {
         actions.lazy.compactMap { if case .retry(let delay) = $0 { delay } else { nil } }.first
+    }
+
+    @Test("a machine that a VMM continues does not boot: a known one was away, and another one is joined")
+    func continued() {
+        var unknown = link()
+        _ = unknown.begin()
+        #expect(boundary(connect(&unknown, isContinuing: true)) == .boot(.joined))
+        _ = unknown.disconnected(at: 10)
+        #expect(boundary(connect(&unknown, to: Self.second, isContinuing: true)) == .absence(.disconnected))
+        _ = unknown.disconnected(at: 20)
+        _ = unknown.failed(Self.absent)
+        #expect(boundary(connect(&unknown, to: Self.first, isContinuing: true)) == .absence(.disconnected))
+        var known = link(knownPeer: Self.first)
+        _ = known.begin()
+        #expect(boundary(connect(&known, to: Self.second, isContinuing: true)) == .absence(.daemonAway))
+    }
+
+    @Test(
+        "a VMM's command line tells whether it continues a machine",
+        arguments: [
+            (["-incoming", "defer"], true), (["--incoming", "tcp:0:1"], true), (["-loadvm", "s"], true),
+            (["--restore", "source_url=file:///s"], true), (["--restore=/s"], true), (["-m", "1G"], false),
+            (["-name", "x-incoming"], false),
+        ]
+    )
+    func commandLine(_ words: [String], _ isContinuing: Bool) throws {
+        let child = try ChildProgram(["sh", "-c", "while :; do sleep 1; done", "qemu"] + words)
+        defer { kill(child.process, SIGKILL) }
+        #expect(eventually { ProcFile.strings("/proc/\(child.process)/cmdline").contains("qemu") })
+        #expect(PeerIdentity(process: child.process, start: 0).isContinuing == isContinuing)
+        #expect(!PeerIdentity(process: 0, start: 1).isContinuing)
     }
 
     @Test("a captured console is dialled until it is reached, with growing delays, and at once when its path changes")
