@@ -90,5 +90,7 @@ import TextFormats
         #expect(other["GUESTLOG_TIME"]?.text == "2025-01-01T00:00:00.000000000Z")
         let invalid = try fields(line.replacing("boot", with: #"\\u{} \\u{1b \\u{1234567}"#))
         #expect(invalid["msg"]?.text == #"\u{} \u{1b \u{1234567}"#)
+        let nul = try fields(line.replacing("boot", with: #"a\\0b\\033\\\\0"#))
+        #expect(nul["msg"]?.text == #"a\#u{0}b\#u{0}33\0"#)
     }
 }

@@ -5,28 +5,32 @@ import LogModel
 /// The escapes of strings in Go (The Go Programming Language Specification, "Rune literals"), in JSON, and in what Rust
 /// prints for debugging.
 ///
-/// `\xNN` and `\NNN` are bytes, not characters. A half of a surrogate pair is U+FFFD. A backslash before anything else
-/// stays.
+/// `\xNN` and `\NNN` are bytes, not characters; with Rust's escapes, `\0` is a NUL whatever follows. A half of a surrogate
+/// pair is U+FFFD. A backslash before anything else stays.
 public enum GoEscape {
     /// Decodes `text` to the end of the record's buffer; returns the range of the result.
     static func decode(_ text: UnsafeRawBufferPointer, into record: inout RecordBuffer) -> Range<Int> {
         record.store(atMost: text.count) { decode(text, to: &$0) }
     }
 
-    /// Decodes `text`.
-    public static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8] {
+    /// Decodes `text`; `isRust`: which Rust has printed.
+    public static func decode(_ text: UnsafeRawBufferPointer, isRust: Bool = false) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: text.count) { buffer, count in
             guard let start = buffer.baseAddress else {
                 return
             }
             var pointer = start
-            decode(text, to: &pointer)
+            decode(text, isRust: isRust, to: &pointer)
             count = pointer - start
         }
     }
 
     /// Writes the decoded text, which is not longer than `text`, at `pointer`, and advances that.
-    private static func decode(_ text: UnsafeRawBufferPointer, to pointer: inout UnsafeMutablePointer<UInt8>) {
+    private static func decode(
+        _ text: UnsafeRawBufferPointer,
+        isRust: Bool = false,
+        to pointer: inout UnsafeMutablePointer<UInt8>
+    ) {
         let backslash = UInt8(ascii: "\\")
         var offset = 0
         while let escape = text.firstOffset(of: backslash, from: offset) {
@@ -34,6 +38,9 @@ public enum GoEscape {
             offset = escape + 1
             if offset < text.count, let byte = simple(text[offset]) {
                 pointer.write(byte)
+                offset += 1
+            } else if isRust, offset < text.count, text[offset] == UInt8(ascii: "0") {
+                pointer.write(UInt8(0))
                 offset += 1
             } else if let (byte, count) = numeric(text, from: offset) {
                 pointer.write(byte)

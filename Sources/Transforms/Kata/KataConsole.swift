@@ -40,7 +40,7 @@ enum KataConsole {
         guard text.last == UInt8(ascii: "\"") else {
             return nil
         }
-        return Array(text.dropLast()).withUnsafeBytes { GoEscape.decode($0) }
+        return Array(text.dropLast()).withUnsafeBytes { GoEscape.decode($0, isRust: true) }
     }
 
     /// Adds a console's line as a message of its own.
