@@ -44,7 +44,7 @@ final class LibvirtConsoles: Sendable {
     /// Pseudo-terminals are left to virsh: after an undetected end of the VMM the number may belong to another process.
     static func consoles(of facts: DomainFacts) -> [ConsoleHub.Definition] {
         let owner = LogOwner(driver: "qemu", uuid: facts.uuid ?? "", name: facts.name)
-        let streams = LogManager.consoleStreams(of: facts.logFiles, owner)
+        let streams = owner.consoleStreams(of: facts.logFiles)
         let logged = Dictionary(zip(facts.logFiles, streams)) { first, _ in first }
         var unlogged = Set(streams.compactMap(\.self)).count..<Int.max
         return facts.ports.compactMap { port in

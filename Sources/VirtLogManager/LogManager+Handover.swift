@@ -48,13 +48,4 @@ extension LogManager {
             capture.diagnostics.log(.error, "\(log.path): cannot continue this log: \(error.message)")
         }
     }
-
-    /// The streams of the logs at `paths` of a VM, which libvirtd opens in this order. One that is not a console's is nil.
-    public static func consoleStreams(of paths: [String], _ owner: LogOwner) -> [StreamName?] {
-        var names = LogNames()
-        return paths.map { path in
-            let stream = names.stream(of: DirectoryHandle.normalized(path), owner, besides: [])
-            return LogNames.isConsole(stream) ? stream : nil
-        }
-    }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
+import SystemIO
 
 /// Assigns logs to streams of their VM: libvirtd provides a path, and no kind of contents.
 struct LogNames {
@@ -77,5 +78,16 @@ struct LogNames {
                 || helper.hasPrefix("-") && helper.hasSuffix("-" + name)
         }
         return helper.isEmpty || isHelper ? helper : nil
+    }
+}
+
+extension LogOwner {
+    /// The streams of the VM's logs at `paths`, which libvirtd opens in this order. One that is not a console's is nil.
+    public func consoleStreams(of paths: [String]) -> [StreamName?] {
+        var names = LogNames()
+        return paths.map { path in
+            let stream = names.stream(of: DirectoryHandle.normalized(path), self, besides: [])
+            return LogNames.isConsole(stream) ? stream : nil
+        }
     }
 }

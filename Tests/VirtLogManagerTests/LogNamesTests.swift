@@ -51,4 +51,16 @@ import Testing
         names.forget(owner.uuid)
         #expect(names.stream(of: path, owner, besides: []) == .console0)
     }
+
+    @Test("a VM's name that is too long for the store is cut at the end of a character, and still selects the VM")
+    func longNames() throws {
+        let name = String(repeating: "d", count: 127) + "ü" + "x"
+        let owner = LogOwner(driver: "qemu", uuid: self.owner.uuid, name: name)
+        #expect(owner.shortName == String(repeating: "d", count: 127))
+        let vm = VMIdentity(name: owner.shortName, uuid: owner.uuid)
+        func matches(_ word: String) -> Bool {
+            !VMWord(word).matches(in: [vm], identity: \.self, folder: \.directoryName).isEmpty
+        }
+        #expect(matches(name) && matches(owner.shortName) && !matches(String(name.dropFirst())))
+    }
 }

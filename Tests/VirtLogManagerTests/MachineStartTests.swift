@@ -75,18 +75,6 @@ import Testing
         close(messages.pipe)
     }
 
-    @Test("a VM's name that is too long for the store is cut at the end of a character, and still selects the VM")
-    func longNames() throws {
-        let name = String(repeating: "d", count: 127) + "ü" + "x"
-        let owner = LogOwner(driver: "qemu", uuid: RawClient.uuid, name: name)
-        #expect(owner.shortName == String(repeating: "d", count: 127))
-        let vm = VMIdentity(name: owner.shortName, uuid: owner.uuid)
-        func matches(_ word: String) -> Bool {
-            !VMWord(word).matches(in: [vm], identity: \.self, folder: \.directoryName).isEmpty
-        }
-        #expect(matches(name) && matches(owner.shortName) && !matches(String(name.dropFirst())))
-    }
-
     @Test("a console that is silent has its boot as soon as QEMU's command line is known")
     func silent() throws {
         let host = try LogHost()
