@@ -98,7 +98,7 @@ public final class KubernetesClient: Sendable {
             } catch let error as HTTPClientError where error.kind != .tls {
                 // The server is restarted, or the network is down.
             }
-            try await Task.sleep(for: .microseconds(pause.next()))
+            try await Task.sleep(for: .microseconds(pause.nextSpread()))
         }
     }
 

@@ -22,6 +22,13 @@ public struct Backoff: Sendable {
     /// Whether the delay has reached its maximum.
     public var isSlow: Bool { delay == longest }
 
+    /// The next delay, longer or shorter by up to half of it, so that many clients of a server do not come at once when it
+    /// is there again.
+    public mutating func nextSpread() -> Int64 {
+        let delay = next()
+        return Int64.random(in: delay / 2...delay * 3 / 2)
+    }
+
     /// The next delay.
     public mutating func next() -> Int64 {
         defer { delay = delay * 2 > doublingLimit ? longest : delay * 2 }

@@ -104,8 +104,7 @@ final class Uplink: EventHandler {
         }
         (isConnecting, isConnected, output) = (false, false, PendingOutput())
         onEvent(.ended(reason))
-        let delay = backoff.next()
-        loop.schedule(afterMicroseconds: Int64.random(in: delay / 2...delay * 3 / 2)) { [weak self] in self?.connect() }
+        loop.schedule(afterMicroseconds: backoff.nextSpread()) { [weak self] in self?.connect() }
     }
 
     // MARK: - Bytes

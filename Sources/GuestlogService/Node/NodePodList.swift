@@ -25,11 +25,14 @@ final class NodePodList: Sendable {
         diagnostics = capture.diagnostics
     }
 
+    private static var pauses: Backoff { Backoff(first: 250_000, doublingLimit: 60_000_000, longest: 60_000_000) }
+
     /// Begins, and calls `onChange` with all pods, now and after each change.
     func start(_ onChange: @escaping @Sendable ([LauncherPod]) -> Void) {
         let task = Task(priority: .medium) { [self] in
-            var pause = Backoff(first: 250_000, doublingLimit: 60_000_000, longest: 60_000_000)
+            var pause = Self.pauses
             while !Task.isCancelled {
+                let begin = ContinuousClock.now
                 do {
                     try await follow(onChange)
                 } catch is CancellationError {
@@ -38,7 +41,11 @@ final class NodePodList: Sendable {
                     let problem = "the pods of this node are not known: \(error)"
                     problems.report(Self.subject, problem, .warning, to: diagnostics)
                 }
-                try? await Task.sleep(for: .microseconds(pause.next()))
+                if ContinuousClock.now - begin > .microseconds(pause.longest) {
+                    // The pods were known meanwhile.
+                    pause = Self.pauses
+                }
+                try? await Task.sleep(for: .microseconds(pause.nextSpread()))
             }
         }
         self.task.withLock { $0 = task }
