@@ -41,6 +41,8 @@ public struct WrittenTime: Hashable, Sendable {
 /// - `now`; `today`, `yesterday` and `tomorrow` at midnight; `0`, the beginning of the Unix epoch;
 /// - dates and times of day, as `WrittenDate` has them: `2026-11-20`, `17:00`, RFC 3339, and the forms that date(1),
 ///   journalctl, docker, kubectl and this program print;
+/// - days, dates and times of day with a zone behind them, as systemd.time(7) has it: `today UTC`,
+///   `2026-11-20 17:00 Europe/Berlin`;
 /// - `@1763658005` and `@1763658005.25`, seconds of the Unix epoch; docker's bare `1763658005.000000000` too, from nine
 ///   digits up. A bare number of 13 digits is milliseconds, from 15 digits microseconds, from 18 nanoseconds.
 public enum TimeWords {
@@ -54,13 +56,44 @@ public enum TimeWords {
         let trimmed = String(
             word.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
         )
-        guard
-            let time = namedTime(trimmed, now: now, zone: zone) ?? epochTime(trimmed)
-                ?? relativeTime(trimmed, now: now) ?? WrittenDate(withoutBrackets(trimmed))?.time(now: now, zone: zone)
-        else {
+        var found =
+            namedTime(trimmed, now: now, zone: zone) ?? epochTime(trimmed) ?? relativeTime(trimmed, now: now)
+            ?? WrittenDate(withoutBrackets(trimmed))?.time(now: now, zone: zone)
+        if found == nil {
+            found = try zonedTime(trimmed, now: now, local: zone)
+        }
+        guard let time = found else {
             throw WordError(word: word, wanted: "a time", accepted: accepted)
         }
         return time.clamped
+    }
+
+    /// A day, a date or a time of day, with the name of its zone behind it; nil for others. Throws where only the zone is
+    /// unknown.
+    private static func zonedTime(_ word: String, now: Timestamp, local: LocalZone) throws(WordError) -> WrittenTime? {
+        guard let space = word.lastIndex(of: " ") else {
+            return nil
+        }
+        let name = String(word[word.index(after: space)...])
+        let rest = String(word[..<space])
+        func time(_ zone: LocalZone) -> WrittenTime? {
+            if rest != "0", let time = namedTime(rest, now: now, zone: zone) {
+                return time
+            }
+            return WrittenDate(rest).flatMap { $0.hasZone ? nil : $0.time(now: now, zone: zone) }
+        }
+        if let zone = LocalZone(named: name) {
+            return time(zone)
+        }
+        guard name.contains(where: \.isLetter), !["AM", "PM"].contains(name.uppercased()), time(local) != nil else {
+            return nil
+        }
+        let remedy = "use an offset such as +01:00, UTC, or a name such as Europe/Berlin"
+        throw WordError(
+            word: word,
+            wanted: "a time: \(name) is not a time zone that applies here, \(remedy)",
+            accepted: accepted
+        )
     }
 
     /// `dmesg -T` prints brackets around its times.

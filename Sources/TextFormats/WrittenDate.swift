@@ -245,6 +245,9 @@ struct WrittenDate {
 
     // MARK: - The time
 
+    /// Whether an offset or a zone is written.
+    var hasZone: Bool { zone != nil }
+
     /// What the parts stand for; nil when they are incomplete, contradictory, or no existing time.
     func time(now: Timestamp, zone local: LocalZone) -> WrittenTime? {
         guard zone == nil || timeOfDay != nil else {
