@@ -115,7 +115,14 @@ public enum RequestWords {
 
     public static func format(_ word: String) throws(QueryError) -> OutputFormat {
         guard let format = OutputFormat(word: word) else {
-            let remedy = word.hasPrefix("short-") ? "; text with --timestamps has times to the microsecond" : ""
+            let remedy =
+                switch word {
+                case "verbose": "; json shows all fields"
+                case "with-unit": "; json shows the unit of a record, as _SYSTEMD_UNIT"
+                case _ where word.hasPrefix("json-"): "; json has an object a line"
+                case _ where word.hasPrefix("short-"): "; text with --timestamps has times to the microsecond"
+                default: ""
+                }
             throw QueryError(.badRequest, "unknown format \(word): use one of \(OutputFormat.names)\(remedy)")
         }
         return format

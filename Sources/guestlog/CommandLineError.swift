@@ -48,6 +48,7 @@ struct CommandLineError: Error, CustomStringConvertible {
     private static let commonOptions = [
         "-v": "there is no inverted match", "--invert-match": "there is no inverted match",
         "--case-sensitive": "use --ignore-case or --no-ignore-case",
+        "--details": "-o json shows all that is known of a line",
     ]
 
     /// Options that are replaced by what `kubectl guestlog` does not have.
