@@ -100,7 +100,7 @@ struct CommandLineWords {
         case .flag(let name):
             try append(flag: name, value, declared)
         case .option(let name):
-            append(option: name, value)
+            try append(option: name, value)
         case nil:
             if try takeEquivalent(of: "--" + parts[0], value, declared) {
                 return
@@ -123,7 +123,7 @@ struct CommandLineWords {
         switch equivalent {
         case .none: break
         case .flag(let name) where declared[name] != nil: try append(flag: name, value, declared)
-        case .option(let name) where declared[name] != nil: append(option: name, value)
+        case .option(let name) where declared[name] != nil: try append(option: name, value)
         default: return false
         }
         return true
@@ -159,11 +159,12 @@ struct CommandLineWords {
                 letters = hasValue ? "" : letters
             case .option(let name):
                 let joined = letters.first == "=" ? letters.dropFirst() : letters
-                if let omitted = DeclaredOptions.omittedValues[name], Int(joined) == nil, !joined.isEmpty {
+                let isValue = letters.first == "=" || Int(joined) != nil || BootArgument.isWord(joined)
+                if let omitted = DeclaredOptions.omittedValues[name], !isValue, !joined.isEmpty {
                     // -bf: the number is omitted, and f is the next letter.
                     words.append("--\(name)=\(omitted)")
                 } else {
-                    append(option: name, letters.isEmpty ? nil : String(joined))
+                    try append(option: name, letters.isEmpty ? nil : String(joined))
                     letters = ""
                 }
             case nil:
@@ -211,17 +212,20 @@ struct CommandLineWords {
     }
 
     /// Appends an option with `value`, else with the next word, whatever it begins with, as getopt(3) does.
-    private mutating func append(option name: String, _ value: String?) {
+    private mutating func append(option name: String, _ value: String?) throws {
         var value = value
         if value == nil, let omitted = DeclaredOptions.omittedValues[name] {
-            let isValue = rest.first.map { Int($0) != nil || name == "boot" && $0 == "all" } ?? false
+            let isValue = rest.first.map { Int($0) != nil || BootArgument.isAll($0) || BootArgument.isID($0) } ?? false
             value = isValue ? rest.removeFirst() : omitted
         } else if value == nil, let next = rest.first, next != "--" {
             value = rest.removeFirst()
         }
-        if name == "boot", value == "all" {
-            // All boots are shown when none is named.
-            return
+        if name == "boot", let value {
+            guard !BootArgument.isAll(value) else {
+                // All boots are shown when none is named.
+                return
+            }
+            try BootArgument.check(value)
         }
         let option = DeclaredOptions.spelled(name)
         guard let value else {

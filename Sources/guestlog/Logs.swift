@@ -228,6 +228,9 @@ struct Logs: AsyncParsableCommand {
         if previous, let word = vms.first(where: { (try? RequestWords.severities($0)) != nil }) {
             return ValidationError("\(error); did you mean --severity \(word)? Here -p is --previous")
         }
+        if reading.boot != nil, let word = vms.first(where: BootArgument.isWord) {
+            return CommandLineError(description: "-b \(Terminal.safe(word)): \(BootArgument.remedy)")
+        }
         return error
     }
 }

@@ -46,6 +46,7 @@ struct CommandLineWordsTests {
             ("logs web -b-1", "logs web --boot=-1"), ("logs web -b1", "logs web --boot=1"),
             ("logs -fb web", "logs --follow --boot=0 web"),
             ("logs web -bf", "logs web --boot=0 --follow"), ("logs web --boot", "logs web --boot=0"),
+            ("logs web -ball", "logs web"), ("logs web --boot=all", "logs web"),
             ("logs web --boot=2", "logs web --boot=2"),
             ("logs web --follow=false", "logs web"), ("logs web --follow=true", "logs web --follow"),
             ("logs web -f=false", "logs web"),
@@ -167,6 +168,10 @@ struct CommandLineWordsTests {
             ("logs web --follow=maybe", "--follow=maybe: must be true or false"),
             ("logs web --list-boots", "'guestlog boots VM'"), ("logs web -k", "_TRANSPORT=kernel"),
             ("logs web -fe", "use -n"), ("logs web -20f", "use -n"),
+            ("logs web --details", "-o json shows"), ("logs web --boot=first", "1 for the oldest"),
+            ("logs web -bfirst", "1 for the oldest"), ("logs web -b=previous", "-1 for the one before"),
+            ("logs web -b \(String(repeating: "0", count: 32))", "a boot is given by its number"),
+            ("logs web -b99999999999999999999", "a boot is given by its number"),
             // Before it says that no VM is named.
             ("logs --rotate", "unknown option --rotate; 'guestlog logs --help' lists the options"),
             ("logs --sicne 1h", "did you mean --since?"), ("logs web -fz20", "unknown option -z"),
