@@ -48,6 +48,11 @@ public struct DomainXML: Sendable {
         document.children(of: document.root, named: "uuid").first?.text
     }
 
+    /// The file of the serial console's log, if it has one.
+    public var logFile: String? {
+        serialConsole.lazy.compactMap { document.children(of: $0, named: "log").first?.attribute("file")?.value }.first
+    }
+
     /// Adds a log of the serial console in `file`, which is appended to at each start of the domain.
     ///
     /// In an existing `<log>` only values that differ are changed. A new one is inserted after the `<source>`, or else

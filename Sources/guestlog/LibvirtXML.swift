@@ -23,7 +23,10 @@ struct LibvirtXML: ParsableCommand {
     var connect: String?
 
     @Option(
-        help: ArgumentHelp("The log's file; by default /var/log/libvirt/qemu/NAME-serial0.log.", valueName: "path")
+        help: ArgumentHelp(
+            "The log's file; by default that of an existing <log>, else /var/log/libvirt/qemu/NAME-serial0.log.",
+            valueName: "path"
+        )
     )
     var file: String?
 
@@ -57,7 +60,7 @@ struct LibvirtXML: ParsableCommand {
         guard !remove else {
             return try xml.removeLog()
         }
-        guard let file = file ?? xml.name.map({ "/var/log/libvirt/qemu/\($0)-serial0.log" }) else {
+        guard let file = file ?? xml.logFile ?? xml.name.map({ "/var/log/libvirt/qemu/\($0)-serial0.log" }) else {
             throw ValidationError("the domain has no name: set the log's path with --file")
         }
         return try xml.addLog(file: file)

@@ -28,6 +28,14 @@ struct DomainXMLTests {
         return (change, String(decoding: domain.text, as: UTF8.self))
     }
 
+    @Test("the log that there is has a file")
+    func logFile() throws {
+        let serial = "<serial type='pty'><log file='/var/log/&amp;b' append='off'/></serial>"
+        #expect(try parse(domain(serial)).logFile == "/var/log/&b")
+        #expect(try parse(domain("<serial type='pty'/>")).logFile == nil)
+        #expect(try parse(domain("<console type='pty'><log file='/c'/></console>")).logFile == "/c")
+    }
+
     // MARK: Whole domains
 
     private let dumped = """
