@@ -220,6 +220,18 @@ import Transforms
         }
         #expect(journal.warnings.count == 3)
         #expect(journal.warnings.last?.contains("4 entries of the journal could not be read") == true)
+        #expect(journal.warnings.last?.hasSuffix("journalctl --verify names damaged files") == true)
+    }
+
+    @Test("the remedy for damaged entries is that of what is read")
+    func remedies() throws {
+        let folder = TemporaryFolder()
+        let path = folder.path + "/a.export"
+        try LinuxFileSystem().replace("a.export", in: folder.path, with: Array("__CURSOR=a\nMESSAGE=x\n\n".utf8))
+        let export = try JournalExportFile(path, after: nil)
+        #expect(export.remedyForSkipped == "\(path) is damaged: write it again with journalctl -o export")
+        let check = JournalAccess.check(of: [folder.path, path])
+        #expect(check == "journalctl --verify --directory=\(folder.path) --file=\(path) names damaged files")
     }
 
     @Test("when a position is gone nothing is skipped after it")

@@ -17,10 +17,22 @@ protocol JournalEntries: AnyObject {
     var startCursor: String? { get }
     /// The number of entries that were skipped because they are damaged.
     var skipped: Int { get }
+    /// What to do about them.
+    var remedyForSkipped: String { get }
+}
+
+extension JournalEntries {
+    var remedyForSkipped: String { JournalAccess.check(of: []) }
 }
 
 /// Whether this process may read journals.
 enum JournalAccess {
+    /// How to find the damaged files of the journal in these folders or files, by default this host's.
+    static func check(of paths: [String]) -> String {
+        let options = paths.map { (isFolder($0) ? " --directory=" : " --file=") + $0 }
+        return "journalctl --verify\(options.joined()) names damaged files"
+    }
+
     static func isFolder(_ path: String) -> Bool {
         (try? FileAttributes(following: path))?.isDirectory ?? false
     }

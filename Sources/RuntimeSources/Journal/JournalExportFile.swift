@@ -12,6 +12,7 @@ final class JournalExportFile: JournalEntries {
     private var buffer = [UInt8](repeating: 0, count: 256 << 10)
     private var isAtEnd = false
     private(set) var skipped = 0
+    var remedyForSkipped: String { "\(path) is damaged: write it again with journalctl -o export" }
     private(set) var isComplete = true
     let startCursor: String? = nil
 

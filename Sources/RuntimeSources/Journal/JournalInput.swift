@@ -74,7 +74,7 @@ final class JournalInput: SourceInput {
         guard let entries else {
             return .end
         }
-        defer { reportSkipped(entries.skipped) }
+        defer { reportSkipped(of: entries) }
         if let start {
             try consumer.secure(Self.resume(skip: 0, start))
             self.start = nil
@@ -115,14 +115,15 @@ final class JournalInput: SourceInput {
     }
 
     /// Reports the number of skipped entries each time that it has doubled.
-    private func reportSkipped(_ count: Int) {
+    private func reportSkipped(of entries: any JournalEntries) {
+        let count = entries.skipped
         guard count >= max(1, 2 * reportedSkipped) else {
             return
         }
         reportedSkipped = count
         warn(
             "\(count == 1 ? "1 entry" : "\(count) entries") of the journal could not be read and \(count == 1 ? "is" : "are") "
-                + "left out; journalctl --verify names damaged files"
+                + "left out; \(entries.remedyForSkipped)"
         )
     }
 

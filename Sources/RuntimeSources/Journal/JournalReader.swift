@@ -15,6 +15,7 @@ final class JournalReader: JournalEntries {
     /// Calls that failed one after another.
     private var failures = 0
     private(set) var skipped = 0
+    var remedyForSkipped: String { JournalAccess.check(of: options.paths) }
 
     /// After so many failures one after another, there is nothing more to be read now.
     private static let failureLimit = 64

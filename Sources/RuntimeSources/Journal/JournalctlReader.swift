@@ -19,6 +19,7 @@ final class JournalctlReader: JournalEntries {
     private var parser = JournalExportParser()
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
     private(set) var skipped = 0
+    var remedyForSkipped: String { JournalAccess.check(of: options.paths) }
     private(set) var isComplete = true
     private(set) var startCursor: String?
     /// Whether reading begins after the entry that is the last one now.
