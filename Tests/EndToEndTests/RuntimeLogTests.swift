@@ -151,6 +151,24 @@ import Testing
         #expect(run("kata-log", "--output-file", "/no/such/out", site.path + "/a.log").status == 2)
     }
 
+    @Test("kata-log reads compressed files, and writes to standard output when it is named")
+    func compressedKataLog() throws {
+        let site = try Site(isServed: false)
+        let path = site.path + "/a.log"
+        FileText.write(Self.line(1) + Self.line(2), to: path)
+        let plain = run("kata-log", path)
+        #expect(plain.status == 0 && run("kata-log", "--output-file", "-", path).text == plain.text)
+        for (program, suffix) in [("gzip", ".gz"), ("zstd", ".zst"), ("xz", ".xz")] {
+            let pack = ChildProcess([program, "-k", "-q", path], name: program, in: site.path)
+            try #require(pack.wait() == 0)
+            let answer = run("kata-log", path + suffix)
+            #expect(answer.status == 0 && answer.text == plain.text, "\(program): \(answer.error)")
+        }
+        #expect(truncate(path + ".gz", off_t(FileText.bytes(path + ".gz").count - 9)) == 0)
+        let torn = run("kata-log", path + ".gz")
+        #expect(torn.status == 2 && torn.error.contains("is damaged or incomplete: gzip ended with 1"), "\(torn.error)")
+    }
+
     @Test("import refuses what it cannot read, with the remedy")
     func refusedImports() throws {
         let site = try Site(isServed: false)

@@ -134,16 +134,12 @@ struct ImportCommand: ParsableCommand {
         return try file.read(&buffer)
     }
 
-    /// Throws for a compressed file, by its first bytes (RFC 1952, RFC 8878, xz, bzip2).
+    /// Throws for a compressed file: a position in it is none in its text.
     private static func checkDecompressed(_ head: ArraySlice<UInt8>, _ file: String) throws(CommandLineError) {
-        let magics: [(bytes: [UInt8], program: String)] = [
-            ([0x1f, 0x8b], "zcat"), ([0x28, 0xb5, 0x2f, 0xfd], "zstdcat"),
-            ([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], "xzcat"),
-            (Array("BZh".utf8), "bzcat"),
-        ]
-        if let program = magics.first(where: { head.starts(with: $0.bytes) })?.program {
+        if let compression = Compression(head: head) {
             throw CommandLineError(
-                description: "\(Terminal.safe(file)) is compressed; decompress it first: \(program) FILE >NEW"
+                description:
+                    "\(Terminal.safe(file)) is compressed; decompress it first: \(compression.printer) FILE >NEW"
             )
         }
     }

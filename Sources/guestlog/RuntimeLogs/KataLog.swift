@@ -13,7 +13,8 @@ struct KataLog: ParsableCommand {
         discussion: """
             Reads what the runtimes, the agent and old proxies and shims write: logfmt, JSON, and the agent's records in \
             what a guest printed, also in lines that journalctl prints or a syslog daemon writes. Files are merged by time; each keeps its order. What cannot be parsed is kept in \
-            GUESTLOG_UNPARSED and reported on standard error; it ends nothing. Exit status 4: with --strict, something \
+            GUESTLOG_UNPARSED and reported on standard error; it ends nothing. Files that gzip, zstd, xz or bzip2 has \
+            compressed are decompressed by that program. Exit status 4: with --strict, something \
             was wrong.
             """
     )
@@ -24,7 +25,7 @@ struct KataLog: ParsableCommand {
     @Option(name: [.customShort("o"), .long], help: "text, ndjson, json, csv, logfmt.")
     var outputFormat = KataLogFormat.text.rawValue
 
-    @Option(help: ArgumentHelp("Write to this file instead of standard output.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write to this file; - or none: standard output.", valueName: "file"))
     var outputFile: String?
 
     @Flag(help: "Check only; write no records.")
@@ -62,7 +63,7 @@ struct KataLog: ParsableCommand {
         options.checks = checkOnly || strict || statistics || !quiet
         let inputs = try (files.isEmpty ? ["-"] : files).map { try OpenFile(reading: $0) }
         let sources = try inputs.map(source)
-        let output = try outputFile.map { try open($0, besides: inputs) }
+        let output = try outputFile.flatMap { $0 == "-" ? nil : try open($0, besides: inputs) }
         let target = output?.raw ?? STDOUT_FILENO
         var merge = KataLogMerge(sources, options)
         var out = checkOnly ? [] : Array(format.head.utf8)
@@ -110,9 +111,10 @@ struct KataLog: ParsableCommand {
         if errorIfFileEmpty, file.size == 0 {
             throw CommandLineError(description: "\(Terminal.safe(file.path)) is empty")
         }
+        let text = try DecompressedFile(file)
         return KataLogFile(file.path) {
             var piece = [UInt8](repeating: 0, count: Self.pieceSize)
-            let bytes = try file.read(&piece)
+            let bytes = try text.read(&piece)
             return bytes.isEmpty ? nil : Array(bytes)
         }
     }

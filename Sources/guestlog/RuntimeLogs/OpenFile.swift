@@ -22,6 +22,12 @@ final class OpenFile {
         }
     }
 
+    /// What comes from the file `path`, to be read from `descriptor`.
+    init(_ path: String, owning descriptor: consuming Descriptor) {
+        self.path = path
+        self.descriptor = descriptor
+    }
+
     /// Opens a file to be written, which is created with these permissions when there is none.
     init(writing path: String, _ flags: Int32, permissions: mode_t) throws(CommandLineError) {
         self.path = path
