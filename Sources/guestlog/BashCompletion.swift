@@ -35,7 +35,59 @@ enum BashCompletion {
                 -d|-f)
                     compopt -o filenames 2>/dev/null
                     ;;
+                -W)
+                    __guestlog_add_lines "${2}"
+                    return
+                    ;;
                 esac
+
+            """
+        ),
+        // compgen would expand the words of -W, in which a tenant's VM may have a command.
+        (
+            old: """
+            __guestlog_add_completions() {
+
+            """,
+            new: #"""
+            # Offers each line of ${1} that begins with the current word, quoted as that word is.
+            __guestlog_add_lines() {
+                local quote="${COMP_WORDS[COMP_CWORD]:0:1}"
+                local typed="${cur}" line quoted
+                [[ "${quote}" = [\"\'] ]] || quote=''
+                typed="${typed#"${quote}"}"
+                [[ "${quote}" = \' ]] || typed="${typed//\\/}"
+                while IFS='' read -r line; do
+                    [[ -n "${line}" && "${line}" = "${typed}"* ]] || continue
+                    case "${quote}" in
+                    \')
+                        [[ "${line}" = *\'* ]] || COMPREPLY+=("${line}")
+                        ;;
+                    \")
+                        [[ "${line}" = *[\"\$\`\\]* ]] || COMPREPLY+=("${line}")
+                        ;;
+                    *)
+                        printf -v quoted %q "${line}"
+                        # bash would divide a word at these.
+                        quoted="${quoted//:/\\:}"
+                        quoted="${quoted//=/\\=}"
+                        COMPREPLY+=("${quoted//@/\\@}")
+                        ;;
+                    esac
+                done <<< "${1}"
+            }
+
+            __guestlog_add_completions() {
+
+            """#
+        ),
+        (
+            old: """
+                "${COMP_WORDS[0]}" "${@}" "${words[@]}"
+
+            """,
+            new: """
+                \(Completions.quotingVariable)=1 "${COMP_WORDS[0]}" "${@}" "${words[@]}"
 
             """
         ),

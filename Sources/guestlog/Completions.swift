@@ -4,12 +4,13 @@ import ArgumentParser
 import LogModel
 import LogStore
 import Query
+import SystemIO
 
 /// What shells complete words to.
 enum Completions {
     /// The VMs in the local store, or in that of the line's options, if this user may read it.
     static let vms = CompletionKind.custom { words, _, _ in
-        ((try? store(of: words)?.vms()) ?? []).map(\.identity.nameWithNamespace).filter(isPlain)
+        offered(((try? store(of: words)?.vms()) ?? []).map(\.identity.nameWithNamespace))
     }
 
     /// The streams of these VMs.
@@ -18,7 +19,21 @@ enum Completions {
             return []
         }
         let streams = vms.flatMap { (try? store.streams(of: $0.directory)) ?? [] }
-        return Set(streams.map(\.stream.text)).filter(isPlain).sorted()
+        return offered(streams.map(\.stream.text))
+    }
+
+    /// The variable by which a completion script says that it takes each line for one word, and quotes it.
+    static let quotingVariable = "GUESTLOG_COMPLETION_QUOTES"
+
+    /// Those of `names` that the shell's script can offer, each once.
+    private static func offered(_ names: [String]) -> [String] {
+        let isQuoted = Environment[quotingVariable] != nil
+        return Set(names).filter { isQuoted ? isLine($0) : isPlain($0) }.sorted()
+    }
+
+    /// Whether `name` is one line of text that a terminal shows as it is.
+    static func isLine(_ name: String) -> Bool {
+        !name.isEmpty && !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
     }
 
     private static func store(of words: [String]) -> Store? {
@@ -41,8 +56,8 @@ enum Completions {
         return options
     }
 
-    /// Whether a shell takes `name` as it is. bash expands the words that it is offered: a name with `$(…)`, which a
-    /// tenant can choose, would be run as a command.
+    /// Whether a shell takes `name` as it is, also where it expands the words that it is offered: a name with `$(…)`,
+    /// which a tenant can choose, would be run as a command.
     static func isPlain(_ name: String) -> Bool {
         !name.isEmpty
             && name.utf8.allSatisfy { byte in

@@ -10,7 +10,10 @@ import Testing
 
 @Suite(.blocking) struct BashCompletionTests {
     /// What bash offers at the end of a line of these words, as it divides them, and the options that it sets.
-    private func offered(_ words: String...) throws -> (words: [String], options: [String]) {
+    private func offered(
+        _ words: String...,
+        names: String = "only\\nlab/db\\n"
+    ) throws -> (words: [String], options: [String]) {
         let folder = "/tmp/guestlog-completion-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         mkdir(folder, 0o700)
         mkdir(folder + "/only", 0o700)
@@ -23,9 +26,9 @@ import Testing
         }
         let script = """
             cd \(folder)
-            guestlog() { printf 'only\\nlab/db\\n'; }
+            guestlog() { [[ "$\(Completions.quotingVariable)" = 1 ]] && printf '\(names)'; }
             compopt() { echo "option $*" >&3; }
-            COMP_WORDS=(\(words.map { "'\($0)'" }.joined(separator: " ")))
+            COMP_WORDS=(\(words.map { "'" + $0.replacing("'", with: "'\\''") + "'" }.joined(separator: " ")))
             COMP_CWORD=\(words.count - 1) COMP_LINE="${COMP_WORDS[*]}" COMP_POINT=${#COMP_LINE}
             word=${COMP_WORDS[COMP_CWORD]}
             _guestlog guestlog "${word#=}" "${COMP_WORDS[COMP_CWORD - 1]}"
@@ -71,6 +74,25 @@ import Testing
         #expect(try offered("guestlog", "logs", "web", "--output", "=", "j").words == ["json"])
         #expect(try offered("guestlog", "logs", "--store", "=", "on").words == ["only"])
         #expect(try offered("guestlog", "logs", "--severity", "=", "err", "o").words == ["only"])
+    }
+
+    @Test("names that a shell would divide or expand are offered quoted, as the word is that is typed")
+    func quoted() throws {
+        let names = #"sp ace\nit\047s\nü-vm\n$(touch pwned)\na:b\nsay "x"\n"#
+        func offered(_ word: String) throws -> [String] {
+            try self.offered("guestlog", "logs", word, names: names).words
+        }
+        #expect(try offered("s") == [#"sp\ ace"#, #"say\ \"x\""#])
+        #expect(try offered(#"sp\ a"#) == [#"sp\ ace"#])
+        #expect(try offered("'sp a") == ["sp ace"])
+        #expect(try offered("\"s") == ["sp ace"])
+        #expect(try offered("'s") == ["sp ace", #"say "x""#])
+        #expect(try offered("it") == [#"it\'s"#])
+        #expect(try offered("\"it") == ["it's"])
+        #expect(try offered("'it").isEmpty)
+        #expect(try offered("a") == [#"a\:b"#])
+        #expect(try offered("$") == [#"\$\(touch\ pwned\)"#])
+        #expect(try ["ü-vm", #"$'\303\274-vm'"#].contains(offered("ü").first))
     }
 
     @Test("help offers the commands")

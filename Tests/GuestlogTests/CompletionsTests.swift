@@ -18,4 +18,14 @@ import Testing
             #expect(!Completions.isPlain(name), "\(name)")
         }
     }
+
+    @Test("a script that quotes is offered every name of one line")
+    func lines() {
+        for name in ["web", "sp ace", "it's", "\u{fc}-vm", "$(touch pwned)"] {
+            #expect(Completions.isLine(name))
+        }
+        for name in ["", "two\nlines", "\u{1b}[2J"] {
+            #expect(!Completions.isLine(name))
+        }
+    }
 }
