@@ -35,15 +35,17 @@ extension CollectorOptions {
         idleLimit = try section.duration("exit-when-idle")
         var endpoints: Set<Endpoint> = []
         for element in try section.list("guests") {
-            if let pattern = try Self.pattern(element) {
-                patterns.append(pattern)
-                continue
+            try element.attempt(()) { element throws(ConfigurationError) in
+                if let pattern = try Self.pattern(element) {
+                    patterns.append(pattern)
+                    return
+                }
+                let guest = try Self.guest(element)
+                guard endpoints.insert(guest.endpoint).inserted else {
+                    throw element.error(at: nil, "\(guest.endpoint) is given for two guests")
+                }
+                guests.append(guest)
             }
-            let guest = try Self.guest(element)
-            guard endpoints.insert(guest.endpoint).inserted else {
-                throw element.error(at: nil, "\(guest.endpoint) is given for two guests")
-            }
-            guests.append(guest)
         }
     }
 

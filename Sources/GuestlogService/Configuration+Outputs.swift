@@ -12,9 +12,15 @@ extension OutputSettings {
     static func read(_ sections: [ConfigurationReader]) throws(ConfigurationError) -> [OutputSettings] {
         var outputs: [OutputSettings] = []
         for section in sections {
-            let output = try OutputSettings(section)
+            let read = try section.attempt(nil) { section throws(ConfigurationError) in try OutputSettings(section) }
+            guard let output = read else {
+                continue
+            }
             guard !outputs.contains(where: { $0.name == output.name }) else {
-                throw section.error(at: "name", "another output is named \(output.name); names must differ")
+                try section.fail(
+                    section.error(at: "name", "another output is named \(output.name); names must differ")
+                )
+                continue
             }
             outputs.append(output)
         }
@@ -22,6 +28,7 @@ extension OutputSettings {
     }
 
     private init(_ section: ConfigurationReader) throws(ConfigurationError) {
+        try section.allow(DestinationType.keysByType)
         guard let text = try section.text("name"), let name = StreamName(text) else {
             throw section.error(at: "name", "an output requires a name: \(StreamName.rule)")
         }

@@ -17,11 +17,13 @@ extension Configuration {
         for section in try top.list("pipelines") {
             try section.allow(["match", "filters"])
             guard let match = try section.text("match") else {
-                throw section.error(at: nil, "match is missing: the tags of the records, such as kata or '*'")
+                let missing = section.error(at: nil, "match is missing: the tags of the records, such as kata or '*'")
+                try section.fail(missing)
+                continue
             }
             var filters: [RecordFilter] = []
             for filter in try section.list("filters") {
-                filters.append(try readFilter(filter))
+                filters += try filter.attempt([]) { filter throws(ConfigurationError) in [try readFilter(filter)] }
             }
             stages.append(PipelineStage(match: match, filters: filters))
         }

@@ -11,19 +11,29 @@ extension Configuration {
     static func readSources(_ top: ConfigurationReader) throws(ConfigurationError) -> [SourceDefinition] {
         var sources: [SourceDefinition] = []
         for section in try top.list("sources") {
-            let source = try readSource(section)
-            if sources.contains(where: { $0.name == source.name }) {
-                throw section.error(at: "name", "two sources have the name \(source.name); give each its own name")
+            sources += try section.attempt([]) { section throws(ConfigurationError) in
+                [try readSource(section, besides: sources)]
             }
-            if let other = sources.first(where: { $0.stream == source.stream }) {
-                throw section.error(
-                    at: "stream",
-                    "\(other.name) and \(source.name) both feed the stream \(source.stream); give each a stream of its own"
-                )
-            }
-            sources.append(source)
         }
         return sources
+    }
+
+    /// A source, which must differ from `sources`.
+    private static func readSource(
+        _ section: ConfigurationReader,
+        besides sources: [SourceDefinition]
+    ) throws(ConfigurationError) -> SourceDefinition {
+        let source = try readSource(section)
+        if sources.contains(where: { $0.name == source.name }) {
+            throw section.error(at: "name", "two sources have the name \(source.name); give each its own name")
+        }
+        if let other = sources.first(where: { $0.stream == source.stream }) {
+            throw section.error(
+                at: "stream",
+                "\(other.name) and \(source.name) both feed the stream \(source.stream); give each a stream of its own"
+            )
+        }
+        return source
     }
 
     /// Keys of other programs, and what replaces them.

@@ -105,34 +105,44 @@ public struct Configuration: Sendable {
         try self.init(file: file, text: ConfigurationError.text(of: file))
     }
 
-    /// Parses `text`; `file` is named in errors.
+    /// Parses `text`; `file` is named in errors. Throws the first error, with all others that do not depend on it.
     public init(file: String, text: String) throws(ConfigurationError) {
         self.init()
         self.file = file
-        let top = try ConfigurationReader(file: file, text: text)
+        let errors = ConfigurationErrors()
+        let top = try ConfigurationReader(file: file, text: text, collecting: errors)
         try top.allow([
             "store", "runtime", "socket", "log-level", "consoles", "retention", "libvirt", "api", "openstack",
             "charset", "sources", "pipelines", "collector", "outputs", "kubevirt",
         ])
-        try readPaths(top)
+        try top.attempt(()) { top throws(ConfigurationError) in try readPaths(top) }
+        try top.attempt(()) { top throws(ConfigurationError) in try readLogLevel(top) }
+        try top.section("retention").attempt(()) { section throws(ConfigurationError) in try readRetention(section) }
+        listener = try top.section("api").attempt(nil, TCPListenerSettings.init)
+        nova = try top.section("openstack").attempt(nova, NovaOptions.init)
+        try top.section("libvirt").attempt(()) { section throws(ConfigurationError) in try readLibvirt(section) }
+        try top.attempt(()) { top throws(ConfigurationError) in try readCharsets(top) }
+        sources = try Self.readSources(top)
+        pipeline = Pipeline(try Self.readPipelines(top))
+        collector = try top.section("collector").attempt(nil) { section throws(ConfigurationError) in
+            try CollectorOptions(section, isPresent: top.contains("collector"))
+        }
+        node = try top.section("kubevirt").attempt(nil) { section throws(ConfigurationError) in
+            try NodeSettings(section, isPresent: top.contains("kubevirt"))
+        }
+        outputs = try OutputSettings.read(try top.list("outputs"))
+        for section in try top.list("consoles") {
+            try section.attempt(()) { section throws(ConfigurationError) in try readConsole(section) }
+        }
+        try errors.throwAll()
+    }
+
+    private mutating func readLogLevel(_ top: ConfigurationReader) throws(ConfigurationError) {
         if let word = try top.text("log-level") {
             guard let level = Self.level(word) else {
                 throw top.error(at: "log-level", "unknown level \(word); use error, warning, notice, info or debug")
             }
             logLevel = level
-        }
-        try readRetention(try top.section("retention"))
-        listener = try TCPListenerSettings(try top.section("api"))
-        nova = try NovaOptions(try top.section("openstack"))
-        try readLibvirt(try top.section("libvirt"))
-        try readCharsets(top)
-        sources = try Self.readSources(top)
-        pipeline = Pipeline(try Self.readPipelines(top))
-        collector = try CollectorOptions(try top.section("collector"), isPresent: top.contains("collector"))
-        node = try NodeSettings(try top.section("kubevirt"), isPresent: top.contains("kubevirt"))
-        outputs = try OutputSettings.read(try top.list("outputs"))
-        for section in try top.list("consoles") {
-            try readConsole(section)
         }
     }
 
@@ -170,24 +180,28 @@ public struct Configuration: Sendable {
         totalQuota = try section.size("total", atLeast: Self.smallestQuota) ?? totalQuota
         deletedAge = try section.duration("deleted") ?? deletedAge
         for override in try section.list("overrides") {
-            try override.allow(["vms", "size", "age"])
-            guard let word = try override.text("vms"), !word.isEmpty else {
-                throw override.error(at: nil, "vms is missing: a name pattern such as db-*")
-            }
-            guard override.has("size") || override.has("age") else {
-                throw override.error(at: nil, "size and age are missing: set one, or both")
-            }
-            let vms = try override.vmPattern("vms", [word])
-            let own = Quota(
-                bytes: try override.size("size", atLeast: Self.smallestQuota) ?? quota.bytes,
-                age: try override.duration("age") ?? quota.age
-            )
-            overrides.append(Override(vms: vms, quota: own))
+            try override.attempt(()) { override throws(ConfigurationError) in try readOverride(override) }
         }
         if let totalQuota, section.has("vm"), quota.bytes > totalQuota {
             let (vm, total) = (Quantities.size(quota.bytes), Quantities.size(totalQuota))
             throw section.error(at: "vm", "retention.vm: \(vm) is more than retention.total, \(total)")
         }
+    }
+
+    private mutating func readOverride(_ override: ConfigurationReader) throws(ConfigurationError) {
+        try override.allow(["vms", "size", "age"])
+        guard let word = try override.text("vms"), !word.isEmpty else {
+            throw override.error(at: nil, "vms is missing: a name pattern such as db-*")
+        }
+        guard override.has("size") || override.has("age") else {
+            throw override.error(at: nil, "size and age are missing: set one, or both")
+        }
+        let vms = try override.vmPattern("vms", [word])
+        let own = Quota(
+            bytes: try override.size("size", atLeast: Self.smallestQuota) ?? quota.bytes,
+            age: try override.duration("age") ?? quota.age
+        )
+        overrides.append(Override(vms: vms, quota: own))
     }
 
     private mutating func readCharsets(_ top: ConfigurationReader) throws(ConfigurationError) {

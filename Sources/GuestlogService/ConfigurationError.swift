@@ -11,6 +11,20 @@ public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvert
     public var line: Int?
     /// What is wrong and how to correct it.
     public var message: String
+    /// The other errors of the file, by line.
+    var others: [ConfigurationError] = []
+
+    /// An error in `line` of `file`.
+    init(file: String, line: Int?, message: String) {
+        (self.file, self.line, self.message) = (file, line, message)
+    }
+
+    /// All errors of the file, as far as they do not depend on one another, by line.
+    public var all: [ConfigurationError] {
+        var first = self
+        first.others = []
+        return [first] + others
+    }
 
     public var description: String {
         line.map { "\(file):\($0): \(message)" } ?? "\(file): \(message)"

@@ -22,24 +22,26 @@ struct KeysByKind {
 }
 
 extension ConfigurationReader {
-    /// Throws for a key that no kind has.
+    /// Reports each key that no kind has.
     func allow(_ keys: KeysByKind) throws(ConfigurationError) {
         try allow(keys.common + keys.kinds.flatMap(\.keys))
     }
 
-    /// Throws for a key with a value that the kind `kind` does not have, and names the kinds that have it.
+    /// Reports a key with a value that the kind `kind` does not have, and names the kinds that have it.
     func allow(_ keys: KeysByKind, of kind: String) throws(ConfigurationError) {
         try allow(keys)
         let own = keys.keys(of: kind)
-        if let key = self.keys.first(where: { has($0) && !own.contains($0) }), let kinds = keys.kinds(with: key) {
-            throw error(at: key, "\(name(of: key)) has no effect with \(kind): remove it, or use \(kinds)")
+        let other = self.keys.first { has($0) && !own.contains($0) && !hasError(about: $0) }
+        if let key = other, let kinds = keys.kinds(with: key) {
+            try fail(error(at: key, "\(name(of: key)) has no effect with \(kind): remove it, or use \(kinds)"))
         }
     }
 
-    /// Throws for the first of `keys` that has a value. `reason` says why it has no effect, and what to do.
+    /// Reports the first of `keys` that has a value. `reason` says why it has no effect, and what to do. Where the section has
+    /// another error, that one may be the reason.
     func refuse(_ keys: [String], _ reason: (_ key: String) -> String) throws(ConfigurationError) {
-        if let key = keys.first(where: has) {
-            throw error(at: key, "\(name(of: key)) \(reason(key))")
+        if !hasErrors, let key = keys.first(where: has) {
+            try fail(error(at: key, "\(name(of: key)) \(reason(key))"))
         }
     }
 }

@@ -24,7 +24,7 @@ extension ConfigurationReader {
             return nil
         }
         guard let uuid = VMIdentity.canonicalUUID(text) else {
-            throw error(at: key, "\(text) is not a UUID")
+            return try fail(error(at: key, "\(text) is not a UUID"), nil)
         }
         return uuid
     }

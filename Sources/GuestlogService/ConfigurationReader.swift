@@ -3,16 +3,22 @@
 import TextFormats
 import Yams
 
-/// Reads typed values from a YAML mapping whose keys must all be known. Errors name file, line and key.
+/// Reads typed values from a YAML mapping whose keys must all be known. Errors name file, line and key: they are thrown, or
+/// collected where `ConfigurationErrors` are given, and the value counts as absent.
 struct ConfigurationReader {
     let file: String
     private let mapping: Node.Mapping
     private let path: String
     private let line: Int
+    private let errors: ConfigurationErrors?
+    /// The number of errors before this section's.
+    private let errorsBefore: Int
 
     /// Parses the document `text`; an empty one is an empty mapping.
-    init(file: String, text: String) throws(ConfigurationError) {
+    init(file: String, text: String, collecting errors: ConfigurationErrors? = nil) throws(ConfigurationError) {
         self.file = file
+        self.errors = errors
+        errorsBefore = 0
         path = ""
         line = 1
         let node: Node?
@@ -32,24 +38,63 @@ struct ConfigurationReader {
         }
     }
 
-    private init(file: String, mapping: Node.Mapping, path: String, line: Int) {
-        self.file = file
+    /// The section `path` of the same file.
+    private init(_ reader: ConfigurationReader, mapping: Node.Mapping, path: String, line: Int) {
+        file = reader.file
+        errors = reader.errors
+        errorsBefore = errors?.all.count ?? 0
         self.mapping = mapping
         self.path = path
         self.line = line
+    }
+
+    /// Collects an error, or throws it.
+    func fail(_ error: ConfigurationError) throws(ConfigurationError) {
+        guard let errors else {
+            throw error
+        }
+        errors.add(error)
+    }
+
+    /// `value`, when the error was collected.
+    func fail<Value>(_ error: ConfigurationError, _ value: Value) throws(ConfigurationError) -> Value {
+        try fail(error)
+        return value
+    }
+
+    /// The errors of this section that were collected.
+    private var ownErrors: ArraySlice<ConfigurationError> { errors?.all.dropFirst(errorsBefore) ?? [] }
+    var hasErrors: Bool { !ownErrors.isEmpty }
+    func hasError(about key: String) -> Bool { ownErrors.contains { $0.message.hasPrefix(name(of: key) + " ") } }
+
+    /// The result of `read`; `fallback` when its error was collected.
+    func attempt<Value>(
+        _ fallback: Value,
+        _ read: (ConfigurationReader) throws(ConfigurationError) -> Value
+    ) throws(ConfigurationError) -> Value {
+        let section = ConfigurationReader(self, mapping: mapping, path: path, line: line)
+        do throws(ConfigurationError) {
+            return try read(section)
+        } catch {
+            // What is missing in a section, or wrong in a line, that has another error may be missing because of that one.
+            if !section.ownErrors.contains(where: { error.line == line || error.line == $0.line }) {
+                try fail(error)
+            }
+            return fallback
+        }
     }
 
     private func error(_ node: Node?, _ message: String) -> ConfigurationError {
         ConfigurationError(file: file, line: node?.mark?.line ?? line, message: message)
     }
 
-    /// Throws for a key that is not among `known`, and suggests the nearest one.
+    /// Reports each key that is not among `known`, and suggests the nearest one.
     func allow(_ known: [String]) throws(ConfigurationError) {
         for (key, _) in mapping {
             let name = key.string ?? ""
             if !known.contains(name) {
                 let hint = NearestWord.to(name, among: known).map { "; did you mean \($0)?" } ?? ""
-                throw error(key, "unknown key \(path)\(name)\(hint)")
+                try fail(error(key, "unknown key \(path)\(name)\(hint)"))
             }
         }
     }
@@ -84,7 +129,7 @@ struct ConfigurationReader {
             return nil
         }
         guard let text = node.scalar?.string else {
-            throw error(node, "\(path)\(key) must be text")
+            return try fail(error(node, "\(path)\(key) must be text"), nil)
         }
         return text
     }
@@ -97,12 +142,12 @@ struct ConfigurationReader {
         var texts: [String] = []
         for element in node.sequence ?? [] {
             guard let text = element.scalar?.string else {
-                throw error(element, "\(path)\(key) must be a list of texts")
+                return try fail(error(element, "\(path)\(key) must be a list of texts"), nil)
             }
             texts.append(text)
         }
         guard node.sequence != nil else {
-            throw error(node, "\(path)\(key) must be a list")
+            return try fail(error(node, "\(path)\(key) must be a list"), nil)
         }
         return texts
     }
@@ -118,7 +163,8 @@ struct ConfigurationReader {
         var texts: [(vms: String, text: String)] = []
         for (pattern, value) in mapping {
             guard let vms = pattern.string, let text = value.scalar?.string else {
-                throw error(value, "\(path)\(key) must be a text, or a mapping of VM name patterns to texts")
+                let message = "\(path)\(key) must be a text, or a mapping of VM name patterns to texts"
+                return try fail(error(value, message), [])
             }
             texts.append((vms, text))
         }
@@ -131,12 +177,12 @@ struct ConfigurationReader {
             return []
         }
         guard let mapping = node.mapping else {
-            throw error(node, "\(path)\(key) must be a mapping of names to texts")
+            return try fail(error(node, "\(path)\(key) must be a mapping of names to texts"), [])
         }
         var pairs: [(name: String, text: String)] = []
         for (name, value) in mapping {
             guard let name = name.string, let text = value.scalar?.string else {
-                throw error(value, "\(path)\(key) must be a mapping of names to texts")
+                return try fail(error(value, "\(path)\(key) must be a mapping of names to texts"), [])
             }
             pairs.append((name, text))
         }
@@ -148,7 +194,7 @@ struct ConfigurationReader {
             return nil
         }
         guard let value = Int(text), value >= 0 else {
-            throw error(node(key), "\(path)\(key): \(text) is not a whole number")
+            return try fail(error(node(key), "\(path)\(key): \(text) is not a whole number"), nil)
         }
         return value
     }
@@ -159,7 +205,7 @@ struct ConfigurationReader {
             return nil
         }
         guard let value = Bool(text) else {
-            throw error(node(key), "\(path)\(key): \(text) is neither true nor false")
+            return try fail(error(node(key), "\(path)\(key): \(text) is neither true nor false"), nil)
         }
         return value
     }
@@ -170,7 +216,7 @@ struct ConfigurationReader {
             return nil
         }
         guard text.hasPrefix("/") else {
-            throw error(node(key), "\(path)\(key): '\(text)' must be a path that begins with /")
+            return try fail(error(node(key), "\(path)\(key): '\(text)' must be a path that begins with /"), nil)
         }
         return text
     }
@@ -184,10 +230,11 @@ struct ConfigurationReader {
         do {
             size = Int(clamping: try Quantities.parseSize(text))
         } catch {
-            throw self.error(node(key), "\(path)\(key): \(error)")
+            return try fail(self.error(node(key), "\(path)\(key): \(error)"), nil)
         }
         guard size >= minimum else {
-            throw error(node(key), "\(path)\(key): \(text) is too small: at least \(Quantities.size(minimum))")
+            let message = "\(path)\(key): \(text) is too small: at least \(Quantities.size(minimum))"
+            return try fail(error(node(key), message), nil)
         }
         return size
     }
@@ -201,23 +248,22 @@ struct ConfigurationReader {
         do {
             microseconds = try Quantities.parseDuration(text).wholeMicroseconds
         } catch {
-            throw self.error(node(key), "\(path)\(key): \(error)")
+            return try fail(self.error(node(key), "\(path)\(key): \(error)"), nil)
         }
         guard microseconds > 0 else {
-            throw error(node(key), "\(path)\(key): \(text) must be more than 0")
+            return try fail(error(node(key), "\(path)\(key): \(text) must be more than 0"), nil)
         }
         return microseconds
     }
 
     /// A nested mapping; empty when it is absent.
     func section(_ key: String) throws(ConfigurationError) -> ConfigurationReader {
-        guard has(key), let node = node(key) else {
-            return ConfigurationReader(file: file, mapping: Node.Mapping([]), path: path + key + ".", line: line)
+        let given = has(key) ? node(key) : nil
+        if let given, given.mapping == nil {
+            try fail(error(given, "\(path)\(key) must be a mapping"))
         }
-        guard let inner = node.mapping else {
-            throw error(node, "\(path)\(key) must be a mapping")
-        }
-        return ConfigurationReader(file: file, mapping: inner, path: path + key + ".", line: node.mark?.line ?? line)
+        let (mapping, line) = (given?.mapping ?? Node.Mapping([]), given?.mark?.line ?? line)
+        return ConfigurationReader(self, mapping: mapping, path: path + key + ".", line: line)
     }
 
     /// A list of mappings; empty when it is absent.
@@ -226,16 +272,17 @@ struct ConfigurationReader {
             return []
         }
         guard let sequence = node.sequence else {
-            throw error(node, "\(path)\(key) must be a list")
+            return try fail(error(node, "\(path)\(key) must be a list"), [])
         }
         var sections: [ConfigurationReader] = []
         for (index, element) in sequence.enumerated() {
             guard let inner = element.mapping else {
-                throw error(element, "\(path)\(key)[\(index)] must be a mapping")
+                try fail(error(element, "\(path)\(key)[\(index)] must be a mapping"))
+                continue
             }
             sections.append(
                 ConfigurationReader(
-                    file: file,
+                    self,
                     mapping: inner,
                     path: "\(path)\(key)[\(index)].",
                     line: element.mark?.line ?? line
@@ -251,7 +298,7 @@ struct ConfigurationReader {
             return []
         }
         guard let mapping = node.mapping else {
-            throw error(node, "\(path)\(key) must be a mapping of names to texts")
+            return try fail(error(node, "\(path)\(key) must be a mapping of names to texts"), [])
         }
         return try texts(mapping, key)
     }
@@ -267,7 +314,7 @@ struct ConfigurationReader {
         var all: [[(name: String, values: [String])]] = []
         for element in sequence {
             guard let mapping = element.mapping else {
-                throw error(element, "\(path)\(key) must be a list of mappings of names to texts")
+                return try fail(error(element, "\(path)\(key) must be a list of mappings of names to texts"), [])
             }
             all.append(try texts(mapping, key))
         }
@@ -282,7 +329,8 @@ struct ConfigurationReader {
         for (name, value) in mapping {
             let values = value.sequence?.map { $0.scalar?.string } ?? [value.scalar?.string]
             guard let name = name.string, !values.isEmpty, !values.contains(nil) else {
-                throw error(value, "\(path)\(key): \(name.string ?? "") must be a text or a list of texts")
+                try fail(error(value, "\(path)\(key): \(name.string ?? "") must be a text or a list of texts"))
+                continue
             }
             texts.append((name, values.compactMap { $0 }))
         }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Glibc
+import GuestlogService
 import LogModel
 import SystemIO
 
@@ -101,6 +102,9 @@ struct Guestlog: ParsableCommand {
             _exit(ExitCode.success.rawValue)
         case let code as ExitCode:
             _exit(code.rawValue)
+        case let error as ConfigurationError:
+            error.all.forEach { Output.error("\($0)") }
+            _exit(ExitCode.wrongUse.rawValue)
         case let error as any StatusError:
             Output.error("\(error)")
             _exit(error.exitCode.rawValue)

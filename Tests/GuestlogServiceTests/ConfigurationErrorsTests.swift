@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import TestTraits
+import Testing
+
+@testable import GuestlogService
+
+/// What one check of a file reports.
+@Suite(.blocking) struct ConfigurationErrorsTests {
+    private func errors(_ text: String) -> [String] {
+        let error = #expect(throws: ConfigurationError.self) { try Configuration(file: "g.yaml", text: text) }
+        return error?.all.map { "\($0)" } ?? []
+    }
+
+    @Test("every unknown key and every wrong value is reported, by line")
+    func all() {
+        let found = errors(
+            """
+            stroe: /x
+            log-level: loud
+            libvirt: { sockt: none }
+            retention:
+              total: 5x
+              age: soon
+              wide: 1
+              overrides:
+                - { vms: a, size: big }
+                - { vms: b }
+            openstack: { console-output: twice }
+            outputs:
+              - { name: a, type: loky }
+              - { name: b, type: stdout, batch: 7q }
+            sources:
+              - { type: tail, tag: a, path: relative }
+              - { type: nonesuch, tag: b }
+            pipelines:
+              - match: a
+                filters: [{ nosuch: 1 }, { keep: { a: b } }]
+            consoles:
+              - { connect: /run/a, name: a, rate: fast }
+              - { tcp: here, name: b }
+            collector:
+              guests: [{ cid: 1, name: a }, { cid: x, name: b }]
+            """
+        )
+        let lines = found.map { $0.split(separator: ":")[1] }
+        #expect(lines == "1 2 3 5 6 7 9 10 11 13 14 16 17 20 20 22 23 25 25".split(separator: " "), "\(found)")
+        #expect(found.first == "g.yaml:1: unknown key stroe; did you mean store?")
+        #expect(found.contains { $0.contains("unknown type loky") })
+    }
+
+    @Test(
+        "what follows from another error is not reported",
+        arguments: [
+            "consoles:\n  - { connect: /run/a, name: a, plain-file: here, plain-size: 1M }\n",
+            "outputs:\n  - nmae: a\n    type: loki\n    url: http://h\n",
+            "sources:\n  - type: tail\n    tag: a\n    path: here\n",
+            "sources:\n  - type: tail\n    tag: a\n    path: /x\n    matches: [{A: b}]\n",
+            "retention: { vm: 5x, total: 1M }\n", "store: [a]\n", "sources: { a: b }\n",
+            "api: { lisen: 1 , plain: true }\n",
+        ]
+    )
+    func consequences(_ text: String) {
+        #expect(errors(text).count == 1, "\(errors(text))")
+    }
+}
