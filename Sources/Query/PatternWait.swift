@@ -161,7 +161,8 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
         do {
             vm = try VMLookup.resolve(word, in: store, previousInstance: false)
         } catch {
-            guard error.code == .noSuchVM else {
+            // No VM will be named by a pattern.
+            guard error.code == .noSuchVM, !ShellPattern.isPattern(word) else {
                 throw error
             }
             absence = error

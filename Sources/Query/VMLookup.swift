@@ -135,9 +135,16 @@ public enum VMLookup {
         guard !all.isEmpty else {
             return "no VM named \(quoted(word)): nothing was captured yet; is --store right?"
         }
-        let near = NearestWord.to(word, among: all.map(\.identity.name))
-        let hint = near.map { "did you mean \(quoted($0))?" } ?? "list the VMs with 'guestlog vms'"
+        let near = ShellPattern.isPattern(word) ? nil : NearestWord.to(word, among: all.map(\.identity.name))
+        let hint = near.map { "did you mean \(quoted($0))?" } ?? remedy(forUnknown: word)
         return "no VM named \(quoted(word)); \(hint)"
+    }
+
+    /// What to do where one VM is needed, and none is named `word`.
+    public static func remedy(forUnknown word: String) -> String {
+        ShellPattern.isPattern(word)
+            ? "a pattern cannot be used here: name one VM of those that \"guestlog vms '\(quoted(word))'\" lists"
+            : "list the VMs with 'guestlog vms'"
     }
 
     /// A name made safe for a message, and visible when it is empty: names may come from untrusted sources.

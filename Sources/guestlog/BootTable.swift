@@ -2,33 +2,46 @@
 
 import LogModel
 
-/// A list of boots, for people or as JSON.
+/// Lists of VMs' boots, for people or as JSON.
 struct BootTable {
     let times: TimeOptions
     let output: ListFormat
 
-    /// Writes `boots` of the VM `name` to standard output.
-    func write(_ boots: [JSON], of name: String) throws {
+    /// Writes the boots of VMs to standard output; of several VMs with their names.
+    func write(_ lists: [(vm: String, boots: [JSON])]) throws {
+        let isNamed = lists.count > 1
         if output == .json {
-            for boot in boots {
-                try Output.write(boot.bytes + [Lines.feed])
+            for (vm, boots) in lists {
+                for boot in boots {
+                    try Output.write((isNamed ? Self.naming(vm, in: boot) : boot).bytes + [Lines.feed])
+                }
             }
             return
         }
-        guard !boots.isEmpty else {
-            Output.error("\(Terminal.safe(name)) has no recorded boot")
+        for (vm, boots) in lists where boots.isEmpty {
+            Output.error("\(Terminal.safe(vm)) has no recorded boot")
+        }
+        let all = lists.flatMap(\.boots)
+        guard !all.isEmpty else {
             return
         }
-        let rows = boots.enumerated().map { index, boot in
-            row(boot, index: index - boots.count + 1)
+        let hasReports = all.contains(where: Self.hasReport)
+        let columns = ["IDX", "BOOT", "BEGAN", "BY", "ENDED", "HOW", "BYTES"]
+        var rows = [(isNamed ? ["VM"] : []) + columns + (hasReports ? ["READY", "SHUTDOWN"] : [])]
+        for (vm, boots) in lists {
+            for (index, boot) in boots.enumerated() {
+                let cells = row(boot, index: index - boots.count + 1) + (hasReports ? Self.report(boot) : [])
+                rows.append((isNamed ? [Terminal.safe(vm)] : []) + cells)
+            }
         }
-        var columns = ["IDX", "BOOT", "BEGAN", "BY", "ENDED", "HOW", "BYTES"]
-        guard boots.contains(where: Self.hasReport) else {
-            try Output.write(Output.table([columns] + rows))
-            return
+        try Output.write(Output.table(rows))
+    }
+
+    private static func naming(_ vm: String, in boot: JSON) -> JSON {
+        guard case .object(let members) = boot else {
+            return boot
         }
-        columns += ["READY", "SHUTDOWN"]
-        try Output.write(Output.table([columns] + zip(rows, boots).map { $0 + Self.report($1) }))
+        return .object([("vm", .string(vm))] + members)
     }
 
     /// Whether the guest reported anything about the boot.

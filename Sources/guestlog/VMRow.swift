@@ -17,7 +17,8 @@ enum VMRow {
             let isPattern = named.isEmpty && ShellPattern.isPattern(word)
             let found = isPattern ? vms.indices.filter { VMPattern([word]).contains(identity(vms[$0])) } : named
             guard !found.isEmpty else {
-                throw CommandLineError(description: "no VM named \(Terminal.safe(word)); 'guestlog vms' lists all")
+                let what = ShellPattern.isPattern(word) ? "no VM matches" : "no VM named"
+                throw CommandLineError(description: "\(what) \(Terminal.safe(word)); 'guestlog vms' lists all")
             }
             chosen.formUnion(found)
         }
@@ -27,6 +28,9 @@ enum VMRow {
     private static func identity(_ vm: JSON) -> VMIdentity {
         VMIdentity(name: vm["name"]?.text ?? "", uuid: vm["uuid"]?.text, namespace: vm["namespace"]?.text)
     }
+
+    /// The name of a listed VM, with its namespace.
+    static func name(of vm: JSON) -> String { identity(vm).nameWithNamespace }
 
     /// The table of `vms`. A column TITLE is there when a VM has a title, which is what OpenStack's users know it by.
     static func table(_ vms: [JSON], _ times: TimeOptions) -> String {
@@ -42,7 +46,7 @@ enum VMRow {
         func text(_ name: String) -> String { vm[name]?.text.map(Terminal.safe) ?? "-" }
         func size(_ name: String) -> String { vm[name]?.integer.map(Output.size) ?? "-" }
         func time(_ name: String) -> String { times.cell(vm[name]?.text) }
-        return [Terminal.safe(identity(vm).nameWithNamespace)] + (hasTitles ? [text("title")] : []) + [
+        return [Terminal.safe(name(of: vm))] + (hasTitles ? [text("title")] : []) + [
             text("state"), vm["boots"]?.integer.map { String($0) } ?? "-", time("first"), time("last"),
             size("text_bytes"), size("stored_bytes"), lost(vm), text("problem"),
         ]

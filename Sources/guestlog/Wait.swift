@@ -127,7 +127,7 @@ struct Wait: AsyncParsableCommand {
                 Output.error("\(Terminal.safe(vm)) has no stream \(Terminal.safe(stream)) yet\(there) (waiting for it)")
             }
         } catch {
-            if error.code == .noSuchVM {
+            if error.code == .noSuchVM, !ShellPattern.isPattern(vm) {
                 Output.error("\(error) (waiting for it)")
             }
         }

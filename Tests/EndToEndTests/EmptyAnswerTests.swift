@@ -78,6 +78,34 @@ import Testing
         #expect(site.guestlog("logs", "web").text.contains("three\n"))
     }
 
+    @Test("a pattern stands for several VMs where these make sense, and is refused with the remedy where one is needed")
+    func patterns() throws {
+        let site = try Site()
+        for name in ["web-1", "web-2"] {
+            let guest = try Chardev(site.path + "/vms/\(name).sock")
+            try guest.accept()
+            guest.emit("[    0.000000] Linux version 6.1.0\r\n\(name) login: \r\n")
+            #expect(site.guestlog("wait", name, "login:", "--timeout", "60s").status == 0)
+        }
+        for way in Site.Way.allCases {
+            let boots = site.guestlog("boots", "web-*", by: way)
+            #expect(boots.status == 0 && boots.text.hasPrefix("VM"), "\(boots.standardError)")
+            #expect(boots.text.contains("\nweb-1 ") && boots.text.contains("\nweb-2 "), "\(boots.text)")
+            let objects = site.guestlog("boots", "web-*", "-o", "json", by: way).text
+            #expect(objects.contains(#""vm":"web-1""#) && objects.contains(#""vm":"web-2""#), "\(objects)")
+            #expect(!site.guestlog("boots", "web-1", "-o", "json", by: way).text.contains(#""vm":"#))
+            #expect(site.guestlog("boots", "no*", by: way).standardError.contains("no VM matches no*"))
+            for words in [
+                ["rm", "web-*"], ["wait", "web-*", "x"], ["console", "web-*", "--watch"], ["drop", "web-*"],
+            ] {
+                let refused = site.guestlog(words, by: way)
+                #expect(refused.status == 2, "\(words)")
+                #expect(refused.standardError.contains("name one VM of those that \"guestlog vms 'web-*'\" lists"))
+            }
+        }
+        #expect(site.guestlog("verify", "web-*").status == 0 && site.guestlog("export", "json", "web-*").status == 0)
+    }
+
     @Test("an error in the configuration file does not keep anybody from reading, and is reported")
     func brokenConfiguration() throws {
         let site = try prepare()

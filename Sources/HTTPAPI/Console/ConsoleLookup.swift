@@ -34,7 +34,7 @@ extension APIContext {
         guard !found.isEmpty else {
             throw APIError(
                 404,
-                "no console of a VM named \(word) is captured; list the VMs with 'guestlog vms'",
+                "no console of a VM named \(word) is captured; \(VMLookup.remedy(forUnknown: word))",
                 code: "no_such_vm"
             )
         }

@@ -25,9 +25,9 @@ struct KubectlBoots: AsyncParsableCommand {
         defer { temporary.remove() }
         let collector = ConsoleCollector(temporary.store, isFollowed: false)
         _ = try await VMLogs(pods: vms.pods(try cluster.client()), collector: collector).collect()
-        for vm in try temporary.store.vms() {
-            let boots = try BootList.boots(of: vm, in: temporary.store).map(\.json)
-            try BootTable(times: times, output: output).write(boots, of: vm.identity.nameWithNamespace)
+        let lists = try temporary.store.vms().map { vm in
+            (vm: vm.identity.nameWithNamespace, boots: try BootList.boots(of: vm, in: temporary.store).map(\.json))
         }
+        try BootTable(times: times, output: output).write(lists)
     }
 }
