@@ -12,6 +12,9 @@ extension SystemError {
     /// lack of permission, descriptors or memory does not.
     public var isDamagedFile: Bool { Self.damageCodes.contains(code) }
 
+    /// Whether this user may not read the file.
+    public var isForbidden: Bool { code == EACCES || code == EPERM }
+
     /// Whether a damaged file may be sound: the disk did not answer, and may answer later.
     var mayPass: Bool { [EIO, EREMOTEIO, ENODEV].contains(code) }
 }

@@ -61,7 +61,7 @@ public struct GrowingFolder: Sendable {
             incomplete.subtract(found)
             newFolders += new.subtracting(found).map { name.isEmpty ? $0 : name + "/" + $0 }
             return found.sorted()
-        } catch let error as SystemError where error.code == ENOENT {
+        } catch let error as SystemError where error.code == ENOENT || store.leavesOut(error) {
             return []
         }
     }

@@ -10,22 +10,31 @@ public struct Store: Sendable {
     public let root: String
     public let fileSystem: any FileSystem
     /// The visible VMs; others are treated as absent: they have no streams, no text and no size.
-    private let shown: VMPattern
+    private var shown = VMPattern.all
+    /// What readers leave out because this user may not read it; nil: they throw the error.
+    public private(set) var forbidden: ForbiddenFiles?
 
     public init(root: String, fileSystem: any FileSystem = LinuxFileSystem()) {
-        self.init(root: root, fileSystem: fileSystem, shown: .all)
-    }
-
-    private init(root: String, fileSystem: any FileSystem, shown: VMPattern) {
         self.root = root
         self.fileSystem = fileSystem
-        self.shown = shown
     }
 
     /// The same store, restricted to these VMs.
     public func showing(_ vms: VMPattern) -> Store {
-        Store(root: root, fileSystem: fileSystem, shown: vms)
+        var store = self
+        store.shown = vms
+        return store
     }
+
+    /// The same store, for users who may not read all of it: readers leave out what is forbidden, and add it to `forbidden`.
+    public func leavingOut(_ forbidden: ForbiddenFiles) -> Store {
+        var store = self
+        store.forbidden = forbidden
+        return store
+    }
+
+    /// Whether readers leave out what `error` concerns.
+    func leavesOut(_ error: SystemError) -> Bool { forbidden?.add(error) ?? false }
 
     public struct VM: Hashable, Sendable {
         public var identity: VMIdentity
@@ -181,7 +190,14 @@ public struct Store: Sendable {
         guard isShown(vm) else {
             return []
         }
-        return try foundStreams(of: vm)
+        do throws(SystemError) {
+            return try foundStreams(of: vm)
+        } catch {
+            guard leavesOut(error) else {
+                throw error
+            }
+            return []
+        }
     }
 
     private func foundStreams(of vm: String) throws(SystemError) -> [StreamID] {
@@ -201,7 +217,17 @@ public struct Store: Sendable {
         guard fileSystem.status(layout.path)?.isDirectory == true else {
             return false
         }
-        return fileSystem.status(layout.metadata) != nil || layout.holdsFiles(on: fileSystem)
+        if fileSystem.status(layout.metadata) != nil || layout.holdsFiles(on: fileSystem) {
+            return true
+        }
+        if forbidden != nil {
+            do throws(SystemError) {
+                _ = try fileSystem.names(in: layout.path)
+            } catch {
+                _ = leavesOut(error)
+            }
+        }
+        return false
     }
 
     /// The streams that `writer.json` records and of which nothing is left.
@@ -215,7 +241,7 @@ public struct Store: Sendable {
 
     /// A reader of `stream`, one of `group`.
     public func reader(of stream: StreamID, group: ReaderGroup = ReaderGroup()) -> StreamReader {
-        StreamReader(path: path(of: stream), fileSystem: fileSystem, group: group)
+        StreamReader(path: path(of: stream), fileSystem: fileSystem, group: group, forbidden: forbidden)
     }
 
     public func folder(of stream: StreamID) -> String { path(of: stream) }

@@ -6,17 +6,18 @@ public import SystemIO
 
 /// What a user can read of a store.
 public enum StoreAccess: Equatable, Sendable {
-    /// All of it, as far as its first VM shows.
+    /// The folders of all VMs.
     case readable
     /// The folder has other contents, and not the file that each store has.
     case notAStore
     /// These folders cannot be read by this user.
     case unreadable([String])
 
-    /// The access of the calling thread's user to `store`, whose folder can be read. Looks at one VM only, unless that
-    /// one cannot be read: permissions are mostly the same for all.
+    /// The access of the process's user to `store`, whose folder can be read.
     public init(to store: Store) throws(SystemError) {
-        try self.init(to: store) { access($0, R_OK | X_OK) == 0 }
+        try self.init(to: store) { folder in
+            access(folder, R_OK | X_OK) == 0 && (access(folder + "/vm.json", R_OK) == 0 || errno != EACCES)
+        }
     }
 
     init(to store: Store, isReadable: (_ path: String) -> Bool) throws(SystemError) {
@@ -29,10 +30,7 @@ public enum StoreAccess: Equatable, Sendable {
             VMIdentity(directoryName: name) != nil && !name.hasPrefix(".")
                 && store.fileSystem.status(store.path(of: name))?.isDirectory == true
         }
-        guard let first = folders.first, !isReadable(store.path(of: first)) else {
-            self = .readable
-            return
-        }
-        self = .unreadable(folders.filter { !isReadable(store.path(of: $0)) })
+        let unreadable = folders.filter { !isReadable(store.path(of: $0)) }
+        self = unreadable.isEmpty ? .readable : .unreadable(unreadable.sorted())
     }
 }

@@ -29,7 +29,7 @@ public struct StoreCheck {
         self.store = store
     }
 
-    /// Checks one VM. Throws when its folder cannot be read for lack of permission.
+    /// Checks one VM. Throws when a file of it cannot be read for lack of permission, unless the store leaves that out.
     public func check(_ vm: Store.VM) throws(SystemError) -> VM {
         let isWritten = store.isWritten(vm)
         let first = try scan(vm, isWritten)
@@ -80,7 +80,14 @@ public struct StoreCheck {
                 isWritten: isWritten,
                 end: state?.ends[stream] ?? .start
             )
-            try check.run()
+            do throws(SystemError) {
+                try check.run()
+            } catch {
+                guard store.leavesOut(error) else {
+                    throw error
+                }
+                continue
+            }
             found.streams.append(Stream(id: id, textBytes: check.textBytes, damages: check.damages))
         }
         return found

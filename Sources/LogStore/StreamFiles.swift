@@ -7,6 +7,7 @@ import SystemIO
 final class StreamFiles {
     let layout: StreamLayout
     let fileSystem: any FileSystem
+    private let forbidden: ForbiddenFiles?
     private var listing: [StreamLayout.Extent]?
     private var segments: [StreamLayout.Extent: SegmentFile] = [:]
     private var pairs: [UInt64: PairFile] = [:]
@@ -18,24 +19,39 @@ final class StreamFiles {
     /// Maximum number of pairs held open by one reader: the active one, and those that wait for the sealer.
     private static let openPairs = 8
 
-    init(layout: StreamLayout, fileSystem: any FileSystem) {
+    init(layout: StreamLayout, fileSystem: any FileSystem, forbidden: ForbiddenFiles? = nil) {
         self.layout = layout
         self.fileSystem = fileSystem
+        self.forbidden = forbidden
     }
 
     func extents() throws(SystemError) -> [StreamLayout.Extent] {
         if let listing {
             return listing
         }
-        let found = try layout.extents(on: fileSystem)
+        let found = try list()
         listing = found
         return found
     }
 
+    /// The files in the folder; none when it is left out.
+    private func list() throws(SystemError) -> [StreamLayout.Extent] {
+        do throws(SystemError) {
+            return try layout.extents(on: fileSystem)
+        } catch {
+            guard leavesOut(error) else {
+                throw error
+            }
+            return []
+        }
+    }
+
+    private func leavesOut(_ error: SystemError) -> Bool { forbidden?.add(error) ?? false }
+
     /// Updates the view; returns whether anything was added.
     func refresh() throws(SystemError) -> Bool {
         let known = listing
-        let found = try layout.extents(on: fileSystem)
+        let found = try list()
         listing = found
         if found != known {
             let present = Set(found)
@@ -55,7 +71,7 @@ final class StreamFiles {
         return hasChanged
     }
 
-    /// The result of reading a file; nil when the file is damaged, which is recorded.
+    /// The result of reading a file; nil when the file is damaged or left out, which is recorded.
     private func attempt<Result>(
         _ extent: StreamLayout.Extent,
         _ body: () throws(SystemError) -> Result
@@ -66,7 +82,7 @@ final class StreamFiles {
         do throws(SystemError) {
             return try body()
         } catch {
-            guard error.isDamagedFile else {
+            guard error.isDamagedFile || leavesOut(error) else {
                 throw error
             }
             unreadable[extent] = error

@@ -14,10 +14,16 @@ public final class StreamReader {
     var decompressor: Decompressor { group.memory.decompressor }
     private var memory: BlockMemory { group.memory }
 
-    /// A reader of the stream in the folder `path`, one of `group`.
-    public init(path: String, fileSystem: any FileSystem = LinuxFileSystem(), group: ReaderGroup = ReaderGroup()) {
+    /// A reader of the stream in the folder `path`, one of `group`. With `forbidden` it leaves out files that this user may
+    /// not read.
+    public init(
+        path: String,
+        fileSystem: any FileSystem = LinuxFileSystem(),
+        group: ReaderGroup = ReaderGroup(),
+        forbidden: ForbiddenFiles? = nil
+    ) {
         self.group = group
-        ownFiles = StreamFiles(layout: StreamLayout(path: path), fileSystem: fileSystem)
+        ownFiles = StreamFiles(layout: StreamLayout(path: path), fileSystem: fileSystem, forbidden: forbidden)
     }
 
     convenience init(_ layout: StreamLayout, _ fileSystem: any FileSystem) {

@@ -15,6 +15,9 @@ extension LogQuery {
             return "there are no VMs"
         }
         guard let span else {
+            guard store.forbidden?.errors.isEmpty ?? true else {
+                return "nothing of \(who) can be read by this user"
+            }
             return hasLostAll
                 ? "nothing of \(who) can be read: its files are missing or damaged; 'guestlog verify' lists them"
                 : "\(who) is empty: the guest has printed nothing yet"

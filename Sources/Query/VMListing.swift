@@ -24,7 +24,7 @@ public struct VMListing: Sendable {
     /// else `stored`.
     public init(vm: Store.VM, report: VMReport) {
         identity = vm.identity
-        state = vm.ended != nil ? "deleted" : report.problem != nil ? "damaged" : "stored"
+        state = vm.ended != nil ? "deleted" : report.isDamaged ? "damaged" : "stored"
         stored = (vm, report)
         problem = report.problem
     }

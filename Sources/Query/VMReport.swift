@@ -2,6 +2,7 @@
 
 public import LogModel
 public import LogStore
+import SystemIO
 
 /// A summary of what is stored of a VM, computed without decoding blocks.
 public struct VMReport: Hashable, Sendable {
@@ -22,6 +23,10 @@ public struct VMReport: Hashable, Sendable {
     public var gaps = 0
     /// Damage or read errors that were found; nil without any. `verify` checks everything.
     public var problem: String?
+    /// Whether the problem is only that this user may not read all of it.
+    public var isForbidden = false
+    /// Whether a part of the log cannot be read by anybody.
+    public var isDamaged: Bool { problem != nil && !isForbidden }
 
     /// The report of `vm`. Read errors are reported in `problem`.
     public init(of vm: Store.VM, in store: Store) {
@@ -32,15 +37,24 @@ public struct VMReport: Hashable, Sendable {
                 do {
                     try count(stream, in: store)
                 } catch {
-                    problem = problem ?? "\(error)"
+                    note(error)
                 }
             }
             if let lost = try store.lostStreams(of: vm.directory).first {
-                problem = problem ?? "the folder of \(lost) is missing"
+                problem = problem.flatMap { isForbidden ? nil : $0 } ?? "the folder of \(lost) is missing"
+                isForbidden = false
             }
             boots = try BootList.recordedBoots(of: vm, in: store).last?.number ?? 0
         } catch {
-            problem = problem ?? "\(error)"
+            note(error)
+        }
+    }
+
+    private mutating func note(_ error: any Error) {
+        // A damage is the worse problem.
+        let isDamage = (error as? SystemError)?.isForbidden != true
+        if problem == nil || isForbidden && isDamage {
+            (problem, isForbidden) = ("\(error)", !isDamage)
         }
     }
 
@@ -55,7 +69,10 @@ public struct VMReport: Hashable, Sendable {
                 try count(reader.records(of: block))
             }
         }
-        problem = problem ?? reader.unreadableFiles.first.map { "\($0)" }
+        let unreadable = reader.unreadableFiles
+        if let error = unreadable.first(where: { !$0.isForbidden }) ?? unreadable.first {
+            note(error)
+        }
     }
 
     private mutating func count(_ records: [IndexRecord]) {

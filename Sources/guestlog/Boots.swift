@@ -36,6 +36,7 @@ struct Boots: AsyncParsableCommand {
             lists = try await ask(source.client)
         }
         try BootTable(times: times, output: output).write(lists)
+        try source.checkCompleteness(of: vms)
     }
 
     private func ask(_ client: APIClient) async throws -> [(vm: String, boots: [JSON])] {

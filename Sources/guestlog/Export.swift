@@ -44,5 +44,6 @@ struct Export: AsyncParsableCommand {
         if let explanation = query.explanation() {
             Output.error(explanation)
         }
+        try source.checkCompleteness(of: vms)
     }
 }

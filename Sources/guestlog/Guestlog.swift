@@ -15,8 +15,8 @@ struct Guestlog: ParsableCommand {
         discussion: """
             Exit status: 0 success (an empty log is not an error); 1 --grep, --severity, FIELD=VALUE or wait matched \
             nothing; 2 wrong usage, or a named file or standard output cannot be read or written; 3 the daemon, the \
-            store, or another program that the command asks cannot be reached; 4 verify, kata-log --strict or iolog cat \
-            found damage. run, keep and iolog exec exit with their command's status.
+            store, or another program that the command asks cannot be reached, or this user may not read all of the \
+            store; 4 verify, kata-log --strict or iolog cat found damage. run, keep and iolog exec exit with their command's status.
             """,
         version: ProgramVersion.current,
         groupedSubcommands: [

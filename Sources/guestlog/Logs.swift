@@ -109,7 +109,7 @@ struct Logs: AsyncParsableCommand {
                 do {
                     request.vms = await source.untitled(vms)
                     if let store = source.store {
-                        return try await answer(request, from: store)
+                        return try await answer(request, from: store, of: source)
                     }
                     return try await ask(source.client, request)
                 } catch  where follow && Self.isUnknownVM(error) && ContinuousClock.now < end {
@@ -157,14 +157,17 @@ struct Logs: AsyncParsableCommand {
 
     // MARK: - From the local store
 
-    private func answer(_ request: LogRequest, from store: Store) async throws {
+    private func answer(_ request: LogRequest, from store: Store, of source: PathOptions.Source) async throws {
         let query = try request.open(store, now: presentMoment())
+        if follow {
+            source.reportForbidden()
+        }
         var lines = ReversedLines()
         _ = try await Following(FolderObserver(store) { Output.error($0) }).answer(query) { bytes in
             try write(bytes, &lines)
         }
         try Output.write(lines.reversed)
-        try finish(cursor: query.cursor, matched: query.matchedAny, explanation: query.explanation())
+        try finish(cursor: query.cursor, matched: query.matchedAny, explanation: query.explanation(), of: source)
     }
 
     // MARK: - From the daemon
@@ -211,13 +214,19 @@ struct Logs: AsyncParsableCommand {
         }
     }
 
-    private func finish(cursor: String, matched: Bool, explanation: String?) throws {
+    private func finish(
+        cursor: String,
+        matched: Bool,
+        explanation: String?,
+        of source: PathOptions.Source? = nil
+    ) throws {
         if let explanation {
             Output.error(explanation)
         }
         if showCursor {
             Output.error("cursor: \(cursor)", prefix: "-- ")
         }
+        try source?.checkCompleteness(of: vms)
         if !matched, !reading.grep.isEmpty || reading.severity != nil || !fields.isEmpty {
             throw ExitCode.nothingMatched
         }

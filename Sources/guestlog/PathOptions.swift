@@ -105,6 +105,14 @@ struct PathOptions: ParsableArguments {
         var store: Store?
         /// The daemon, when it keeps this store, or when nothing else can answer.
         var daemon: APIClient?
+        /// The folders of the store's VMs that this user may not read.
+        let hidden: [String]
+
+        init(_ readable: (store: Store, hidden: [String])? = nil, daemon: APIClient? = nil) {
+            store = readable?.store
+            hidden = readable?.hidden ?? []
+            self.daemon = daemon
+        }
 
         /// The daemon, which is set where the store is not.
         var client: APIClient {
@@ -149,21 +157,21 @@ struct PathOptions: ParsableArguments {
             return Source(daemon: daemon)
         }
         if store != nil, socket == nil {
-            return Source(store: try Self.readable(configuration.store))
+            return Source(try Self.readable(configuration.store))
         }
         let kept = await daemon.store()
         if let kept, !Self.areSame(kept, configuration.store) {
             guard namesStore else {
-                return Source(store: try? Self.readable(kept), daemon: daemon)
+                return Source(try? Self.readable(kept), daemon: daemon)
             }
             Output.error(
                 "the daemon at \(Terminal.safe(configuration.socket)) keeps its store in \(Terminal.safe(kept)); this command "
                     + "reads \(Terminal.safe(configuration.store)); use --store or --socket to choose"
             )
-            return Source(store: try Self.readable(configuration.store))
+            return Source(try Self.readable(configuration.store))
         }
-        let store = try? Self.readable(configuration.store)
-        return Source(store: store, daemon: kept != nil || store == nil ? daemon : nil)
+        let readable = try? Self.readable(configuration.store)
+        return Source(readable, daemon: kept != nil || readable == nil ? daemon : nil)
     }
 
     /// The store itself, for a command that no daemon can answer.
@@ -176,9 +184,9 @@ struct PathOptions: ParsableArguments {
             return store
         }
         guard let kept = await source.daemon?.store() else {
-            return try Self.readable(readerPaths().store)
+            return try Self.readable(readerPaths().store).store
         }
-        return try Self.readable(kept)
+        return try Self.readable(kept).store
     }
 
     /// Whether the store was named, by an option or by the environment.
@@ -202,7 +210,8 @@ struct PathOptions: ParsableArguments {
         }
     }
 
-    private static func readable(_ root: String) throws(Unreadable) -> Store {
+    /// The store in the folder `root`, and the folders of VMs in it that this user may not read.
+    private static func readable(_ root: String) throws(Unreadable) -> (store: Store, hidden: [String]) {
         do throws(SystemError) {
             guard try FileAttributes(following: root).isDirectory else {
                 throw SystemError("open", root, code: ENOTDIR)
@@ -213,28 +222,26 @@ struct PathOptions: ParsableArguments {
         guard access(root, R_OK | X_OK) == 0 else {
             throw Unreadable(root: root, code: errno)
         }
-        let store = Store(root: root)
-        try checkAccess(to: store)
-        return store
+        let store = Store(root: root).leavingOut(ForbiddenFiles())
+        return (store, try hiddenFolders(of: store))
     }
 
-    /// Throws when the folder is not a store, or this user can read none of its VMs; reports those that cannot be read.
-    private static func checkAccess(to store: Store) throws(Unreadable) {
+    /// Throws when the folder is not a store, or this user can read none of its VMs; reports and returns those that cannot
+    /// be read.
+    private static func hiddenFolders(of store: Store) throws(Unreadable) -> [String] {
         guard let access = try? StoreAccess(to: store) else {
             throw Unreadable(root: store.root, code: EIO)
         }
         switch access {
-        case .readable: return
+        case .readable: return []
         case .notAStore: throw Unreadable(root: store.root, code: EINVAL)
         case .unreadable(let folders):
             let all = (try? store.vms()) ?? []
             guard !all.isEmpty else {
                 throw Unreadable(root: store.root, code: EACCES)
             }
-            let count = folders.count == 1 ? "1 folder" : "\(folders.count) folders"
-            Output.error(
-                "\(count) of the store \(Terminal.safe(store.root)) cannot be read by this user: their VMs are not shown"
-            )
+            Source.report(hidden: folders, of: store, reason: String(cString: strerror(EACCES)))
+            return folders
         }
     }
 

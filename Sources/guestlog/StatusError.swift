@@ -18,7 +18,8 @@ extension ExitCode {
     static let nothingMatched = ExitCode(1)
     /// The command line is invalid, or what it names does not exist or cannot be read.
     static let wrongUse = ExitCode(2)
-    /// The daemon, the store, or another program that the command asks cannot be reached: a later try may succeed.
+    /// The daemon, the store, or another program that the command asks cannot be reached: a later try may succeed. Also where
+    /// this user may not read a part of the store, and the rest was shown.
     static let outOfReach = ExitCode(3)
     /// `verify` found damage in the store, `kata-log --strict` or `iolog cat` in a log.
     static let damageFound = ExitCode(4)

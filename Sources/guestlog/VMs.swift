@@ -31,25 +31,26 @@ struct VMs: AsyncParsableCommand {
     @OptionGroup var paths: PathOptions
 
     func run() async throws {
-        let all = try await listed()
+        let source = try await paths.source()
+        let all = try await listed(source)
         let chosen = try vms.isEmpty ? all : VMRow.matches(vms, in: all)
         let rows = chosen.filter { !problem || $0["problem"]?.text != nil }
         if output == .json {
             for vm in rows {
                 try Output.write(vm.bytes + [Lines.feed])
             }
-            return
-        }
-        guard !rows.isEmpty else {
+        } else if rows.isEmpty {
             Output.error(all.isEmpty ? "no VM has produced output yet" : "no VM has a problem")
-            return
+        } else {
+            try Output.write(VMRow.table(rows, times))
         }
-        try Output.write(VMRow.table(rows, times))
+        if source.daemon == nil {
+            try source.checkCompleteness(of: vms)
+        }
     }
 
     /// The daemon also knows which consoles are connected. It is asked when it keeps the store that is read.
-    private func listed() async throws -> [JSON] {
-        let source = try await paths.source()
+    private func listed(_ source: PathOptions.Source) async throws -> [JSON] {
         if let daemon = source.daemon {
             return try await daemon.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
         }

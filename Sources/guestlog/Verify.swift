@@ -13,7 +13,10 @@ struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Read the whole store and verify every checksum.",
-        discussion: "Exit status 4 when something is damaged. Changes nothing; safe while the daemon runs."
+        discussion: """
+            Exit status 4 when something is damaged, 3 when this user may not read all of the store. Changes nothing; safe \
+            while the daemon runs.
+            """
     )
 
     @Argument(help: "The VMs; all when none is named.", completion: Completions.vms)
@@ -34,7 +37,16 @@ struct Verify: AsyncParsableCommand {
         var progress = ProgressLine()
         for (index, vm) in chosen.enumerated() {
             progress.show("verifying \(Terminal.safe(vm.identity.nameWithNamespace)), \(index + 1) of \(chosen.count)")
-            let found = try StoreCheck(store).check(vm)
+            defer { progress.clear() }
+            let found: StoreCheck.VM
+            do {
+                found = try StoreCheck(store).check(vm)
+            } catch {
+                guard store.forbidden?.add(error) == true else {
+                    throw error
+                }
+                continue
+            }
             progress.clear()
             damaged += try report(found, on: vm)
         }
@@ -42,9 +54,11 @@ struct Verify: AsyncParsableCommand {
             damaged += try reportStore(store)
         }
         if damaged > 0 {
+            source.reportForbidden()
             Output.error(damaged == 1 ? "found 1 damage" : "found \(damaged) damages")
             throw ExitCode.damageFound
         }
+        try source.checkCompleteness(of: vms)
     }
 
     /// Prints what was found on a VM; returns the number of damages.
@@ -70,7 +84,14 @@ struct Verify: AsyncParsableCommand {
 
     /// Prints what was found on the store's own files; returns the number of damages.
     private func reportStore(_ store: Store) throws -> Int {
-        var found = try StoreCheck(store).checkStore().map(Self.line)
+        var found: [String] = []
+        do {
+            found = try StoreCheck(store).checkStore().map(Self.line)
+        } catch {
+            guard store.forbidden?.add(error) == true else {
+                throw error
+            }
+        }
         switch TokenRegister(in: store).damage {
         case let damage as TokenRegister.Damaged: found.append(Terminal.safe("\(damage)") + "\n")
         case let error as SystemError where error.isDamagedFile: found.append(Terminal.safe("\(error)") + "\n")

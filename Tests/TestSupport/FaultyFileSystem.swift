@@ -28,6 +28,19 @@ public final class FaultyFileSystem: FileSystem {
     private let folders = Mutex<[String]>([])
     private let refusal = Mutex<(folder: String, left: Int)?>(nil)
 
+    private let forbidden = Mutex<Set<String>>([])
+
+    /// From now on these files and folders cannot be read for lack of permission.
+    public func forbid(_ paths: Set<String>) {
+        forbidden.withLock { $0 = paths }
+    }
+
+    private func checkPermission(_ name: String, _ path: String) throws(SystemError) {
+        if forbidden.withLock({ $0.contains(path) }) {
+            throw SystemError(name, path, code: EACCES)
+        }
+    }
+
     /// The folders that were made, in order.
     public var madeFolders: [String] { folders.withLock { $0 } }
 
@@ -93,6 +106,7 @@ public final class FaultyFileSystem: FileSystem {
                 throw SystemError("open", path, code: EIO)
             }
         }
+        try checkPermission("open", path)
         return try real.open(path, mode)
     }
 
@@ -172,7 +186,10 @@ public final class FaultyFileSystem: FileSystem {
         folders.withLock { $0.append(path) }
     }
 
-    public func names(in directory: String) throws(SystemError) -> [String] { try real.names(in: directory) }
+    public func names(in directory: String) throws(SystemError) -> [String] {
+        try checkPermission("open", directory)
+        return try real.names(in: directory)
+    }
 
     public func rename(_ path: String, to target: String) throws(SystemError) {
         try change("rename")

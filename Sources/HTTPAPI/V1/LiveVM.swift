@@ -30,7 +30,7 @@ struct LiveVM {
     func listing(of vm: Store.VM, _ report: VMReport) -> VMListing {
         var listing = VMListing(vm: vm, report: report)
         // Damage is more important than that a VM without consoles does not run.
-        let isDamaged = consoles.isEmpty && report.problem != nil
+        let isDamaged = consoles.isEmpty && report.isDamaged
         if let state, state == "running" || !isDamaged {
             listing.state = state
         }

@@ -74,6 +74,7 @@ struct Patterns: AsyncParsableCommand {
         if rows.count < shown.count {
             Output.error("\(shown.count - rows.count) more shapes; use -n 0 for all")
         }
+        try source.checkCompleteness(of: vms)
     }
 
     private static func groups(
