@@ -107,8 +107,8 @@ extension Retention {
         }
         var removed = RemovedVMs(in: store)
         for vm in vms {
-            if let stride = store.unusedStride(of: vm.directory) {
-                removed.note(vm.directory, stride: stride, at: now)
+            if let used = store.usedPositions(of: vm.directory) {
+                removed.note(vm.directory, stride: used.stride, ends: used.ends, at: now)
             }
         }
         removed.prune(at: now)

@@ -19,13 +19,16 @@ extension Store {
         return isUnrepaired || hostDied || cursor.offset <= knownEnd(of: stream, state) ? cursor : .start
     }
 
-    /// The first multiple of `StoreLimits.restartStride` after all positions that the VM's streams have used; nil when
-    /// they have used none.
-    func unusedStride(of vm: String) -> UInt64? {
+    /// The positions that the VM's streams have used: their ends, and the first multiple of `StoreLimits.restartStride`
+    /// after all of them; nil when they have used none.
+    func usedPositions(of vm: String) -> (ends: [StreamName: UInt64], stride: UInt64)? {
         let state = writerState(of: vm)
-        let ends = ((try? streams(of: vm)) ?? []).map { knownEnd(of: $0, state) } + state.ends.values.map(\.offset)
-        let (end, stride) = (ends.max() ?? 0, max(state.lastStride, state.firstStride))
-        return end == 0 && stride == 0 ? nil : max(end / StoreLimits.restartStride, stride) + 1
+        var ends = state.ends.mapValues(\.offset)
+        for stream in (try? streams(of: vm)) ?? [] {
+            ends[stream.stream] = knownEnd(of: stream, state)
+        }
+        let (end, stride) = (ends.values.max() ?? 0, max(state.lastStride, state.firstStride))
+        return end == 0 && stride == 0 ? nil : (ends, max(end / StoreLimits.restartStride, stride) + 1)
     }
 
     private func writerState(of vm: String) -> WriterState {

@@ -34,6 +34,8 @@ final class ContextSource: StreamEntries {
         end = opening.start
     }
 
+    var readEnd: UInt64 { matches.readEnd }
+
     func next() throws -> LogEntry? {
         markProcessed()
         while true {

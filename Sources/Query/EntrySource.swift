@@ -215,6 +215,11 @@ public final class EntrySource: @unchecked Sendable {
     /// Whether a stream ends with an incomplete line. Looks at every stream.
     public var hasUnfinished: Bool { merger.inputs.contains { $0.source.isUnfinished(since: nil) } }
 
+    /// Whether `stream` was read up to `offset`, also where nothing was selected.
+    public func hasRead(_ stream: StreamID, to offset: UInt64) -> Bool {
+        inputs[stream].map { merger.inputs[$0].source.readEnd >= offset } ?? false
+    }
+
     /// Whether a stream has received a part of a line just after `moment`, whose rest may come at once.
     func isSpeaking(at moment: Timestamp) -> Bool {
         isDrained && merger.inputs.contains { $0.source.isSpeaking(at: moment) }

@@ -12,6 +12,8 @@ protocol StreamEntries: AnyObject {
     func markProcessed()
     /// Where to resume: everything before was returned and processed, or is not selected.
     var cursor: Cursor { get }
+    /// The position up to which the stream was read.
+    var readEnd: UInt64 { get }
     /// The stream's running maximum of time at the last entry returned.
     var runningMaximum: Timestamp { get }
     /// Whether no more entries can follow.
@@ -28,4 +30,6 @@ protocol StreamEntries: AnyObject {
     func releaseFinishedBlock() -> Bool
 }
 
-extension LineSource: StreamEntries {}
+extension LineSource: StreamEntries {
+    var readEnd: UInt64 { position.offset }
+}

@@ -149,6 +149,30 @@ import Testing
         #expect(stride("\(long)1") == 0)
     }
 
+    @Test("where the streams of a removed VM ended is remembered")
+    func ends() throws {
+        do {
+            let vm = try open(nil)
+            try append("some text\n", to: vm)
+            try vm.end(at: clock.time)
+        }
+        #expect(store.removedStreams().isEmpty)
+        try removeDeleted()
+        let found = try #require(store.removedStreams().first)
+        #expect(store.removedStreams().count == 1 && found.id == StreamID(vm: "web", stream: .console0))
+        #expect(found.end == 10 && found.removed == clock.time)
+        #expect(found.bytes(after: 0) == 10 && found.bytes(after: 4) == 6 && found.bytes(after: 11) == 0)
+        do {
+            let vm = try open(nil)
+            try append("more\n", to: vm)
+            try vm.end(at: clock.time)
+        }
+        try removeDeleted()
+        let later = try #require(store.removedStreams().first)
+        #expect(later.end == StoreLimits.restartStride + 5 && later.bytes(after: 4) == nil)
+        #expect(later.bytes(after: StoreLimits.restartStride) == 5)
+    }
+
     @Test("after a crash of the host too a VM that came back uses no position twice")
     func hostCrash() throws {
         do {

@@ -99,6 +99,12 @@ struct OutputRecord {
         self.text = text
     }
 
+    /// A time of the store in nanoseconds since the Unix epoch.
+    static func nanoseconds(_ time: Timestamp) -> Int64 {
+        let (product, overflow) = time.microseconds.multipliedReportingOverflow(by: 1000)
+        return overflow ? 0 : max(0, product)
+    }
+
     /// The severity, informational when the record states none; a gap is a warning.
     var effectiveSeverity: Severity {
         event?.loss != nil ? .warning : severity ?? .informational

@@ -33,6 +33,8 @@ final class OutputRunner: Sendable {
         var progress: [StreamID: StreamProgress] = [:]
         var isUnsaved = false
         var lastSaved: Int64 = 0
+        /// When the positions were loaded or saved, by the clock of the store.
+        var saved = Timestamp.distantPast
         /// Whether a stream may end with a line that is not finished.
         var mayHaveUnfinished = true
         var problem = ReportedProblem()
@@ -89,12 +91,19 @@ final class OutputRunner: Sendable {
     /// Delivers until a command changes where to read, or the output stops.
     private func deliver(_ session: inout Session) async throws {
         if session.progress.isEmpty {
-            session.progress = try await begin()
+            (session.progress, session.saved) = try await begin()
         }
-        let progress = session.progress
+        let (progress, saved) = (session.progress, session.saved)
         shared.withLockedValue { $0.progress = progress }
         let source = try await onThread { [settings, store, destination, clock] in
-            try RecordSource(settings, store: store, destination: destination, progress: progress, now: clock.now)
+            try RecordSource(
+                settings,
+                store: store,
+                destination: destination,
+                progress: progress,
+                saved: saved,
+                now: clock.now
+            )
         }
         while !wakeUps.isStopped {
             if let command = wakeUps.takeCommand() {
@@ -232,7 +241,9 @@ final class OutputRunner: Sendable {
 
     // MARK: - Positions
 
-    private func begin() async throws -> [StreamID: StreamProgress] {
+    /// Where to begin, and when that was saved.
+    private func begin() async throws -> (progress: [StreamID: StreamProgress], saved: Timestamp) {
+        let now = clock.now
         let contents = try await onThread { [files] in try files.open() }
         let setAside = try await onThread { [files] in files.setAside.count }
         update { [files] in
@@ -241,21 +252,18 @@ final class OutputRunner: Sendable {
         }
         switch contents {
         case .progress(let progress):
-            return progress
+            return (progress, files.state.saved ?? now)
         case .damaged(let reason):
             diagnostics.log(
                 .warning,
                 "output \(settings.name): \(files.state.path): \(reason); everything that is stored is sent again"
             )
-            return [:]
+            return ([:], now)
         case .absent:
-            guard !settings.startsAtBeginning else {
-                return [:]
-            }
             return try await onThread { [settings, store, files] in
-                let ends = try RecordSource.ends(settings, in: store)
+                let ends = try settings.startsAtBeginning ? [:] : RecordSource.ends(settings, in: store)
                 try files.state.save(ends)
-                return ends
+                return (ends, now)
             }
         }
     }
@@ -277,22 +285,22 @@ final class OutputRunner: Sendable {
 
     private func save(_ session: inout Session) async {
         session.lastSaved = clock.monotonicMicroseconds()
+        let now = clock.now
         if let saved = await write(session.progress) {
-            session.progress = saved
+            (session.progress, session.saved) = (saved, now)
             session.isUnsaved = false
         }
     }
 
-    /// Writes the positions to the file, without those of VMs that were removed; returns them, or nil when that was not
-    /// possible.
+    /// Writes the positions to the file, without those in VMs that were removed and delivered; returns them, or nil when
+    /// that was not possible.
     @discardableResult
     private func write(_ progress: [StreamID: StreamProgress]) async -> [StreamID: StreamProgress]? {
         do {
             return try await onThread { [files, store] in
-                let folders = try store.folders()
-                let present = progress.filter { folders.contains($0.key.vm) }
-                try files.state.save(present)
-                return present
+                let remaining = try RemovedText.remaining(of: progress, in: store)
+                try files.state.save(remaining)
+                return remaining
             }
         } catch {
             diagnostics.log(.error, "output \(settings.name): its position cannot be saved: \(error)")

@@ -36,6 +36,11 @@ struct OutputState {
         return Self.parse(bytes)
     }
 
+    /// When it was saved; nil when it was not.
+    var saved: Timestamp? {
+        fileSystem.status(path).map { Timestamp(microseconds: $0.modifiedMicroseconds) }
+    }
+
     func save(_ progress: [StreamID: StreamProgress]) throws(SystemError) {
         try fileSystem.replace(file, in: folder, with: Self.text(of: progress))
     }

@@ -16,6 +16,7 @@ final class RecordSource: @unchecked Sendable {
     private let entries: EntrySource
     private let turn = ReadTurn()
     private let known: [StreamID: StreamProgress]
+    private var removed: RemovedText
     /// By the index of the stream in `entries`.
     private var origins: [RecordOrigin] = []
     private var times: [RisingTime] = []
@@ -23,7 +24,8 @@ final class RecordSource: @unchecked Sendable {
     private var partEnds: [Int: UInt64] = [:]
     private var streamIndexes: [StreamID: Int] = [:]
 
-    /// Reads `store` from where `progress` ended; streams that it does not name from their beginning.
+    /// Reads `store` from where `progress` ended; streams that it does not name from their beginning. `saved` is when
+    /// `progress` was saved.
     ///
     /// Throws `PatternError`, `QueryError` or `SystemError`.
     init(
@@ -31,11 +33,13 @@ final class RecordSource: @unchecked Sendable {
         store: Store,
         destination: any OutputDestination,
         progress: [StreamID: StreamProgress],
+        saved: Timestamp,
         now: Timestamp
     ) throws {
         self.settings = settings
         self.destination = destination
         redaction = try Redaction(settings.redactions)
+        removed = RemovedText(settings, store: store, progress: progress, begin: saved)
         let shown = store.showing(settings.vms)
         let vms = try shown.vms()
         let folders = Set(vms.map(\.directory))
@@ -102,6 +106,9 @@ final class RecordSource: @unchecked Sendable {
     /// The next batch, which is empty when there is nothing now. Unfinished lines are part of it when nothing was received
     /// since `silent`.
     func next(unfinishedSince silent: Timestamp?) throws -> OutputBatch {
+        if let batch = removed.takeBatch(for: destination) {
+            return batch
+        }
         var batch = OutputBatch()
         turn.begin()
         do {
@@ -123,7 +130,25 @@ final class RecordSource: @unchecked Sendable {
             }
         }
         finish(&batch)
+        lookForRemoved(&batch)
         return batch
+    }
+
+    /// What can still be read of removed VMs was read: finds what cannot.
+    private func lookForRemoved(_ batch: inout OutputBatch) {
+        guard !batch.hasMore, removed.hasChanged, !entries.hasUnfinished else {
+            return
+        }
+        let positions = entries.cursor.positions
+        let read = removed.look { stream in
+            streamIndexes[stream.id].map { index in
+                let isRead = entries.hasRead(stream.id, to: stream.end)
+                let cursor = isRead ? Cursor(offset: stream.end) : positions[stream.id] ?? .start
+                return StreamProgress(cursor: cursor, time: times[index])
+            }
+        }
+        batch.moved.merge(read) { $1 }
+        batch.hasMore = removed.hasLosses
     }
 
     /// Whether a stream ends with an incomplete line.
@@ -162,7 +187,7 @@ final class RecordSource: @unchecked Sendable {
             origins[stream],
             at: line.start,
             pieceEnd: isPiece ? line.end : nil,
-            time: times[stream].next(Self.nanoseconds(line.time), own: own),
+            time: times[stream].next(OutputRecord.nanoseconds(line.time), own: own),
             stored: line.time,
             text: UnsafeRawBufferPointer(start: nil, count: 0)
         )
@@ -208,7 +233,7 @@ final class RecordSource: @unchecked Sendable {
                 origins[stream],
                 at: event.position,
                 event: kind,
-                time: times[stream].next(Self.nanoseconds(event.time)),
+                time: times[stream].next(OutputRecord.nanoseconds(event.time)),
                 stored: event.time,
                 text: text
             )
@@ -217,21 +242,7 @@ final class RecordSource: @unchecked Sendable {
     }
 
     private func add(_ record: OutputRecord, _ stream: Int, to batch: inout OutputBatch) {
-        let start = batch.bytes.count
-        destination.encode(record, to: &batch.bytes)
-        var item = OutputBatch.Item(
-            range: start..<batch.bytes.count,
-            origin: stream,
-            id: record.id,
-            time: record.time
-        )
-        (item.isPartial, item.continuesPart) = (record.isPartial, record.continuesPart)
-        batch.items.append(item)
-    }
-
-    private static func nanoseconds(_ time: Timestamp) -> Int64 {
-        let (product, overflow) = time.microseconds.multipliedReportingOverflow(by: 1000)
-        return overflow ? 0 : max(0, product)
+        batch.append(record, origin: stream, for: destination)
     }
 
     /// A record's own time with its nanoseconds; nil for one before 1970, which most receivers cannot express: they get

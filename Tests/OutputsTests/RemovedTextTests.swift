@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LogModel
+import LogStore
+import NIOConcurrencyHelpers
+import SystemIO
+import TestServers
+import TestSupport
+import Testing
+
+@testable import Outputs
+
+/// What the store removes before it is delivered is told as a loss.
+@Suite struct RemovedTextTests {
+    private static let lost = "removed by retention"
+
+    private func savedState(_ fixture: OutputFixture) -> String {
+        let bytes = (try? LinuxFileSystem().contents(of: fixture.store.root + "/outputs/test.state")).flatMap { $0 }
+        return String(decoding: bytes ?? [], as: UTF8.self)
+    }
+
+    /// A fixture whose VMs are removed after any file was written.
+    private func laterFixture() -> OutputFixture {
+        OutputFixture(now: SystemClock().now.advanced(byMicroseconds: 3_600_000_000))
+    }
+
+    @Test("the rest of a VM that was removed while the daemon was down is one record with its size, sent once")
+    func rest() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        try fixture.append("line 0\n")
+        let first = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { savedState(fixture).contains("web/console0 7.0 ") })
+        first.stop()
+        try fixture.append("line 1\nline 2\n")
+        try fixture.remove()
+        let second = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages == ["line 0", "14 bytes lost: \(Self.lost)"] })
+        #expect(await awaits { await second.statuses()[0].counters.gapBytes == 14 })
+        #expect(await second.statuses()[0].counters.gaps == 1)
+        #expect(await awaits { !savedState(fixture).contains("web/") })
+        second.stop()
+        try fixture.append("other\n", vm: "db")
+        try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages.last == "other" })
+        #expect(index.messages.count == 3 && index.repeats == 0)
+    }
+
+    @Test("a VM that was removed before anything of it was delivered is told too")
+    func whole() async throws {
+        let fixture = laterFixture()
+        let index = StandInIndex()
+        let isUp = NIOLockedValueBox(false)
+        let server = try StandInServer { request in
+            isUp.withLockedValue { $0 } ? index.take(request) : .status(503)
+        }
+        try fixture.append("line 0\n")
+        let first = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { !server.requests.isEmpty })
+        first.stop()
+        try fixture.remove()
+        isUp.withLockedValue { $0 = true }
+        try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages == ["7 bytes lost: \(Self.lost)"] })
+    }
+
+    @Test("a VM that was delivered before it was removed is no loss, also after a restart", arguments: [true, false])
+    func delivered(isDown: Bool) async throws {
+        let fixture = laterFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        try fixture.append("line 0\nlogin: ")
+        let first = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { savedState(fixture).contains("web/console0 14.0 ") })
+        if isDown {
+            first.stop()
+        }
+        try fixture.remove()
+        try fixture.append("other\n", vm: "db")
+        if isDown {
+            try fixture.start(.elasticsearch(server.url))
+        }
+        #expect(await awaits { savedState(fixture).contains("db/") && !savedState(fixture).contains("web/") })
+        #expect(index.messages == ["line 0", "login: ", "other"])
+    }
+
+    @Test("only the VMs and streams of an output are told")
+    func selection() async throws {
+        let fixture = laterFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        var settings = OutputSettings.elasticsearch(server.url)
+        settings.vms = VMPattern(["web"])
+        settings.streams = [.console0]
+        let first = try fixture.start(settings)
+        #expect(await awaits { !savedState(fixture).isEmpty })
+        first.stop()
+        for vm in ["web", "db"] {
+            try fixture.append("line\n", vm: vm)
+            try fixture.append("one more\n", vm: vm, StreamName("kernel")!)
+        }
+        try fixture.remove(vm: "db")
+        try fixture.remove(vm: "web")
+        try fixture.append("last\n")
+        try fixture.remove()
+        try fixture.start(settings)
+        #expect(await awaits { !index.messages.isEmpty })
+        #expect(index.messages == ["an unknown number of bytes lost: \(Self.lost)"])
+    }
+}
