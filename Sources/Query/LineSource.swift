@@ -145,6 +145,10 @@ final class LineSource {
                 }
                 continue
             }
+            guard waiting == nil else {
+                // The batch does not continue the line, which precedes what the batch begins with.
+                continue
+            }
             if let event = events.first, event.position.offset <= lineStart {
                 events.removeFirst()
                 if let entry = admit(event) {
@@ -261,10 +265,7 @@ final class LineSource {
             }
             try passOver()
         }
-        if torn.isEmpty, position.offset >= limit {
-            isAtBound = true
-        }
-        if let bound, position >= bound {
+        if torn.isEmpty && position.offset >= limit || bound.map({ position >= $0 }) ?? false {
             isAtBound = true
         }
         if isAtBound {

@@ -108,4 +108,23 @@ import Testing
         #expect(await awaits { !index.messages.isEmpty })
         #expect(index.messages == ["an unknown number of bytes lost: \(Self.lost)"])
     }
+
+    @Test("a part of a line comes before the loss of its rest")
+    func order() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        try fixture.append("line 0\nhalf")
+        try fixture.roll()
+        try fixture.append("gone\n")
+        try fixture.roll()
+        try fixture.append("line 1\n")
+        let folder = fixture.store.folder(of: StreamID(vm: "web", stream: .console0))
+        for name in try LinuxFileSystem().names(in: folder) where name.contains("00000000000000000011.") {
+            try LinuxFileSystem().remove(folder + "/" + name)
+        }
+        try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages.last == "line 1" })
+        #expect(index.messages == ["line 0", "half", "5 bytes lost: damaged on disk", "line 1"])
+    }
 }
