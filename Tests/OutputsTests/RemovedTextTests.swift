@@ -127,4 +127,23 @@ import Testing
         #expect(await awaits { index.messages.last == "line 1" })
         #expect(index.messages == ["line 0", "half", "5 bytes lost: damaged on disk", "line 1"])
     }
+
+    @Test("the end of a loss is no loss of its own")
+    func endOfGap() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        let since = Timestamp(microseconds: 1_763_658_005_000_000)
+        func mark(_ bytes: UInt64, isClosed: Bool) throws {
+            let gap = GapDetail(reason: .rateLimit, bytes: bytes, lines: 0, since: since, isClosed: isClosed)
+            try fixture.mark(RecordDetail(gap: gap))
+        }
+        try mark(7, isClosed: false)
+        try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages == ["7 bytes lost: over the rate limit"] })
+        try mark(0, isClosed: true)
+        try fixture.append("line 0\n")
+        #expect(await awaits { index.messages.last == "line 0" })
+        #expect(index.messages.count == 2)
+    }
 }

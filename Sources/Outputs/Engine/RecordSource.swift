@@ -214,6 +214,8 @@ final class RecordSource: @unchecked Sendable {
         partEnds[stream] = nil
         let kind: OutputRecord.Event
         switch event.kind {
+        // It tells that a loss begins or ends; other markers tell how much was lost.
+        case .gap(let gap) where gap.bytes == 0 && gap.lines == 0: return
         case .gap(let gap): kind = .gap(gap)
         case .missing(let bytes, let reason): kind = .missing(bytes: bytes, reason: reason)
         case .boot(let boot): kind = .boot(boot.event)
