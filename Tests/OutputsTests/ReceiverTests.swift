@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Gzip
 import HTTPClient
 import LogModel
 import LogStore
@@ -246,6 +247,21 @@ private final class FakeLoki: Sendable {
     }
 }
 
+@Suite struct CompressedAnswerTests {
+    @Test("an answer that is compressed although that was not asked for is read")
+    func compressed() async throws {
+        let fixture = OutputFixture()
+        let body = Array(#"{"errors":true,"items":[{"create":{"status":400}},{"create":{"status":201}}]}"#.utf8)
+        let answer = try Gzip.compress(body)
+        let server = try StandInServer { _ in .bytes(answer, headers: [("Content-Encoding", "gzip")]) }
+        try fixture.append("line 0\nline 1\n")
+        let service = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { await service.statuses()[0].counters.delivered == 1 })
+        #expect(await service.statuses()[0].counters.setAside == 1)
+        #expect(server.requests.count == 1)
+    }
+}
+
 @Suite(.blocking) struct BulkResponseTests {
     private func result(_ text: String, _ count: Int = 1) -> SendResult {
         BulkResponse.result(of: Array(text.utf8), count: count)
@@ -278,8 +294,10 @@ private final class FakeLoki: Sendable {
 
     @Test("an answer without items is accepted only when it says that there were no errors")
     func withoutItems() {
-        #expect(result(#"{"took":0,"errors":false}"#) == .accepted())
-        for text in ["", "[]", "{}", #"{"errors":true}"#, "<html>"] {
+        for text in [#"{"took":0,"errors":false}"#, #"{"took":1,"errors":false,"items":[]}"#] {
+            #expect(result(text) == .accepted())
+        }
+        for text in ["", "[]", "{}", #"{"errors":true}"#, #"{"errors":true,"items":[]}"#, "<html>"] {
             if case .unavailable = result(text) {} else { Issue.record("\(text)") }
         }
     }

@@ -21,7 +21,7 @@ public final class StandInServer: Sendable {
     public enum Answer: Sendable {
         case status(Int, body: String = "", headers: [(String, String)] = [])
         /// A body that is not text.
-        case bytes([UInt8])
+        case bytes([UInt8], headers: [(String, String)] = [])
         /// A body in chunks, each sent when the one before was written; then its end, or the end of the connection.
         case chunks([String], isCut: Bool)
         /// The connection is closed without an answer.
@@ -113,7 +113,7 @@ public final class StandInServer: Sendable {
             switch answer {
             case .cut: context.close(promise: nil)
             case .silence: break
-            case .bytes(let bytes): write(200, bytes, [], context)
+            case .bytes(let bytes, let headers): write(200, bytes, headers, context)
             case .chunks(let chunks, let isCut): write(chunks, isCut: isCut, context)
             case .status(let status, let body, let headers): write(status, Array(body.utf8), headers, context)
             }

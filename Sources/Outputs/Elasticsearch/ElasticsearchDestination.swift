@@ -106,7 +106,7 @@ enum BulkResponse {
         guard let answer = try? JSON(parsing: body) else {
             return .unavailable("the answer to a bulk request is not JSON")
         }
-        guard let items = answer["items"]?.elements else {
+        guard let items = answer["items"]?.elements, !items.isEmpty else {
             // Some receivers list items only when there are errors.
             return answer["errors"]?.bool == false
                 ? .accepted() : .unavailable("the answer to a bulk request has no items")

@@ -74,7 +74,7 @@ struct HTTPOutput: Sendable {
             } else {
                 request.body = body
             }
-            let response = try await client.send(request)
+            let response = try Self.decoded(try await client.send(request))
             guard !response.isSuccess || Self.isPage(response) else {
                 return .success(response)
             }
@@ -89,6 +89,15 @@ struct HTTPOutput: Sendable {
 
     func close() {
         client.close()
+    }
+
+    /// `response` with its body as text: some servers, and proxies before them, compress in spite of `Accept-Encoding`.
+    private static func decoded(_ response: HTTPResponse) throws -> HTTPResponse {
+        guard response.headers.first(name: "Content-Encoding")?.lowercased() == "gzip", !response.body.isEmpty else {
+            return response
+        }
+        let body = try Gzip.decompress(response.body, limit: HTTPResponse.defaultMaximum)
+        return HTTPResponse(status: response.status, headers: response.headers, body: body)
     }
 
     /// Whether a response is a web page: no receiver answers so, but a proxy that asks for a login does.
