@@ -163,6 +163,37 @@ import Testing
         let error = await #expect(throws: HTTPClientError.self) { _ = try await refused.send(HTTPRequest(.GET, "/")) }
         #expect(error?.description.contains("403 Forbidden") == true, "\(error?.description ?? "")")
     }
+
+    @Test("a proxy that requires a user and a password is told with what to do")
+    func proxyUser() async throws {
+        let proxy = try StandInServer { _ in .status(407) }
+        for (url, words) in [
+            (proxy.url, "name it as http://USER:PASSWORD@HOST:PORT"),
+            ("http://u:p@127.0.0.1:\(proxy.port)", "check the user and the password"),
+        ] {
+            var settings = HTTPClient.Settings()
+            settings.proxy = HTTPEndpoint(url)
+            let client = HTTPClient(HTTPEndpoint("https://other.example")!, settings)
+            let error = await #expect(throws: HTTPClientError.self) {
+                _ = try await client.send(HTTPRequest(.GET, "/"))
+            }
+            #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+        }
+    }
+
+    @Test("a key that is not that of the certificate is told with both files")
+    func otherKey() throws {
+        let folder = TemporaryFolder()
+        try LinuxFileSystem().replace("c.pem", in: folder.path, with: Array(TestCertificates.client.utf8))
+        try LinuxFileSystem().replace("k.pem", in: folder.path, with: Array(TestCertificates.serverKey.utf8))
+        var tls = TLSClientSettings()
+        tls.certificate = .file(folder.path + "/c.pem")
+        tls.key = .file(folder.path + "/k.pem")
+        let error = #expect(throws: HTTPClientError.self) { _ = try TLSClientContexts(tls).context() }
+        for words in ["key in \(folder.path)/k.pem is not that of", "certificate in \(folder.path)/c.pem"] {
+            #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+        }
+    }
 }
 
 /// A proxy that connects to a port of the loopback.

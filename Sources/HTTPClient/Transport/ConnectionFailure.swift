@@ -21,6 +21,9 @@ enum ConnectionFailure {
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
             let certificate = try? channel.pipeline.syncOperations.nioSSL_peerCertificate()
             return HTTPClientError(.tls, "\(peer): TLS: \(words(error, certificate: certificate))")
+        case let error as IOError where error.errnoCode == ECONNRESET && peer.hasPrefix("http://"):
+            let remedy = "if the server speaks TLS at this port, use https:// in the URL"
+            return HTTPClientError(.closed, "\(peer): \(words(error)); \(remedy)")
         default:
             return HTTPClientError(.closed, "\(peer): \(words(error))")
         }

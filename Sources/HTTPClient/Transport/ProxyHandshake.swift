@@ -10,8 +10,14 @@ final class ProxyHandshake: ChannelInboundHandler, RemovableChannelHandler {
     /// What the proxy is asked for.
     struct Request: Sendable {
         let text: String
+        /// What to do when the proxy requires a user and a password.
+        let remedy: String
 
         init(_ peer: NetworkPeer, _ authorization: String?) {
+            remedy =
+                authorization == nil
+                ? "; it requires a user and a password: name it as http://USER:PASSWORD@HOST:PORT"
+                : "; check the user and the password for it"
             let field = authorization.map { "Proxy-Authorization: \($0)\r\n" } ?? ""
             text = "CONNECT \(peer) HTTP/1.1\r\nHost: \(peer)\r\n\(field)\r\n"
         }
@@ -54,7 +60,8 @@ final class ProxyHandshake: ChannelInboundHandler, RemovableChannelHandler {
         let status = received.prefix(end).split(separator: UInt8(ascii: " "), maxSplits: 2).dropFirst().first ?? []
         guard status.elementsEqual("200".utf8), end == received.count else {
             let line = received.prefix { $0 != 0x0d && $0 != 0x0a }.prefix(200)
-            return fail("it answered \(String(decoding: line, as: UTF8.self))", context)
+            let remedy = status.elementsEqual("407".utf8) ? request.remedy : ""
+            return fail("it answered \(String(decoding: line, as: UTF8.self))\(remedy)", context)
         }
         do {
             try start(context.channel)

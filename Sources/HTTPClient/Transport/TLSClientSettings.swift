@@ -89,7 +89,17 @@ final class TLSClientContexts: Sendable {
         do {
             return try NIOSSLContext(configuration: configuration)
         } catch {
-            throw HTTPClientError(.tls, "the settings of TLS cannot be used: \(error)")
+            guard let key = settings.key, let certificate = settings.certificate,
+                error as? NIOSSLError == .failedToLoadPrivateKey
+            else {
+                throw HTTPClientError(.tls, "the settings of TLS cannot be used: \(ConnectionFailure.words(error))")
+            }
+            // Both can be read by themselves.
+            throw HTTPClientError(
+                .tls,
+                "the client's key\(Self.location(key)) is not that of the client's certificate"
+                    + "\(Self.location(certificate)): use files that belong together"
+            )
         }
     }
 

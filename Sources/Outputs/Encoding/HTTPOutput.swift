@@ -126,6 +126,9 @@ struct HTTPOutput: Sendable {
         if (300..<400).contains(response.status), let target = response.headers.first(name: "Location") {
             return ": the receiver is at \(HTTPResponse.excerpt(of: target.utf8)); change url accordingly"
         }
+        if response.status == 407 {
+            return ": the proxy requires a user and a password: set proxy to http://USER:PASSWORD@HOST:PORT"
+        }
         if response.isSuccess {
             return " with a web page: check that url is the receiver's, and that no proxy asks for a login"
         }
