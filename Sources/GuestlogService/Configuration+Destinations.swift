@@ -125,6 +125,7 @@ extension HTTPOutputSettings {
             }
             headers[name] = value
         }
+        try checkAuthorization(section)
         if let text = try section.text("proxy") {
             guard let proxy = HTTPEndpoint(text), !proxy.isSecure, proxy.path.isEmpty else {
                 throw section.error(at: "proxy", "\(text): must be http://HOST:PORT")
@@ -132,6 +133,20 @@ extension HTTPOutputSettings {
             self.proxy = proxy
         }
         compresses = try section.flag("compress") ?? true
+    }
+
+    /// Throws where two keys set `Authorization`: one would have no effect.
+    private func checkAuthorization(_ section: ConfigurationReader) throws(ConfigurationError) {
+        let isHeader = headers.keys.contains { $0.lowercased() == "authorization" }
+        let sources = [
+            (isSet: endpoint.authorization != nil, key: "url", words: "user and password in url"),
+            (isSet: isHeader, key: "headers", words: "the header Authorization"),
+            (isSet: tokenFile != nil, key: "token-file", words: "token-file"),
+        ].filter { $0.isSet }
+        if let last = sources.last, sources.count > 1 {
+            let words = sources.map { $0.words }.joined(separator: " and ")
+            throw section.error(at: last.key, "\(words) exclude each other: keep one of them")
+        }
     }
 }
 
@@ -153,7 +168,12 @@ extension ElasticsearchSettings {
         if let name = http.endpoint.path.split(separator: "/").last, name == "_bulk" {
             throw section.error(at: "url", "\(http.endpoint): leave out /_bulk; the index is named by the key index")
         }
-        index = try section.text("index") ?? index
+        if let name = try section.text("index") {
+            if let fault = Self.fault(inIndex: name) {
+                throw section.error(at: "index", "\(section.name(of: "index")): \(fault)")
+            }
+            index = name
+        }
     }
 }
 
@@ -163,6 +183,9 @@ extension LokiSettings {
         if let tenant = try section.text("tenant") {
             if let fault = HTTPFieldRules.fault(inName: "X-Scope-OrgID", value: tenant) {
                 throw section.error(at: "tenant", "\(section.name(of: "tenant")): \(fault)")
+            }
+            guard !http.headers.keys.contains(where: { $0.lowercased() == "x-scope-orgid" }) else {
+                throw section.error(at: "tenant", "tenant and the header X-Scope-OrgID exclude each other: keep one")
             }
             http.headers["X-Scope-OrgID"] = tenant
         }

@@ -33,7 +33,7 @@ public struct HTTPEndpoint: Hashable, Sendable, CustomStringConvertible {
             authorization = Self.basic(user)
             host = authority[authority.index(after: at)...]
         }
-        guard let peer = NetworkPeer(host, defaultPort: port) else {
+        guard !host.contains("?"), !host.contains("#"), let peer = NetworkPeer(host, defaultPort: port) else {
             return nil
         }
         address = peer

@@ -7,6 +7,7 @@ import Testing
 
 /// A value that can never work is an error of the configuration, and not one of the receiver later.
 @Suite(.blocking) struct ImpossibleValueTests {
+    private static let elastic = "outputs:\n  - name: a\n    type: elasticsearch\n    url: http://u:p@x\n"
     private static let loki = "outputs:\n  - name: a\n    type: loki\n    url: http://x\n"
 
     @Test(
@@ -22,6 +23,20 @@ import Testing
             (loki + "    labels:\n      job: x\n      a-b: c\n", 7, "outputs[0].labels: Loki refuses the label 'a-b'"),
             (loki + "    labels: {1a: c}\n", 5, "no digit at the beginning"),
             (loki + "    labels: {vm: zz}\n", 5, "vm is a label that each stream gets of its own"),
+            (
+                loki + "    headers: {X-Scope-OrgId: a}\n    tenant: b\n", 6,
+                "tenant and the header X-Scope-OrgID exclude each other"
+            ),
+            (
+                loki + "    headers: {authorization: a}\n    token-file: /t\n", 6,
+                "the header Authorization and token-file exclude each other"
+            ),
+            (elastic + "    token-file: /t\n", 5, "user and password in url and token-file exclude each other"),
+            (elastic + "    index: Logs\n", 5, "outputs[0].index: Elasticsearch refuses the index 'Logs': use"),
+            (elastic + "    index: _logs\n", 5, "Elasticsearch refuses the index '_logs'"),
+            (elastic + "    index: 'a b'\n", 5, "Elasticsearch refuses the index 'a b'"),
+            (elastic + "    index: ''\n", 5, "Elasticsearch refuses the index ''"),
+            (elastic + "    index: 'logs-%d'\n", 5, "% has no meaning in the name of an index"),
             (loki + "    streams: []\n", 5, "outputs[0].streams is empty, so nothing is sent: remove it"),
             (loki + "    vms: []\n", 5, "outputs[0].vms is empty, so no VM matches: remove it"),
             (
@@ -42,6 +57,13 @@ import Testing
         let error = #expect(throws: ConfigurationError.self) { try Configuration(file: "t.yaml", text: text) }
         #expect(error?.line == line)
         #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
+    }
+
+    @Test("names of indexes that can work are taken", arguments: ["logs-a.b_c-1", ".internal", "<logs-{now/d}>", "é"])
+    func indexes(name: String) {
+        #expect(throws: Never.self) {
+            try Configuration(file: "t.yaml", text: Self.elastic + "    index: '\(name)'\n")
+        }
     }
 
     @Test(

@@ -209,7 +209,8 @@ private func client(_ url: String, _ change: (inout HTTPClient.Settings) -> Void
     @Test(
         "what is no URL of a server is refused",
         arguments: [
-            "", "ftp://a", "http://", "http://a:x", "http://a:70000", "http://::1", "http://a/?q", "http://a b",
+            "", "ftp://a", "http://", "http://a:x", "http://a:70000", "http://::1", "http://a/?q", "http://a?q=1",
+            "http://a#f", "http://a b",
             "http://[::1",
             "http://a\r\nHost: b", "http://%zz@a",
         ]

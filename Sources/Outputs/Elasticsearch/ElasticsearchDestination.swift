@@ -14,6 +14,24 @@ public struct ElasticsearchSettings: Hashable, Sendable {
     public init(_ http: HTTPOutputSettings) {
         self.http = http
     }
+
+    /// Why `index` cannot be the name of an index, and what to do; nil when it can. A name in `<` and `>` is computed by the
+    /// receiver.
+    public static func fault(inIndex index: String) -> String? {
+        if index.hasPrefix("<"), index.hasSuffix(">") {
+            return nil
+        }
+        if index.contains("%") {
+            return "'\(index)': % has no meaning in the name of an index: remove it; a data stream needs no date"
+        }
+        let isValid =
+            (1...255).contains(index.utf8.count) && ![".", ".."].contains(index) && index == index.lowercased()
+            && !"-_+".contains(index.prefix(1)) && !index.contains { $0.isWhitespace || #"\/*?"<>|,#:"#.contains($0) }
+        return isValid
+            ? nil
+            : "Elasticsearch refuses the index '\(index)': use lower-case letters, digits, - . and _, with a letter, a digit "
+                + "or . at the beginning"
+    }
 }
 
 /// Sends records as documents by the bulk API (elastic.co, "Bulk API").
