@@ -6,6 +6,7 @@ import RotatingFile
 struct LossReport {
     private var gaps = 0
     private var bytes: UInt64 = 0
+    /// Whether the size of a gap is unknown, which may then be 0.
     private var isPartlyUnknown = false
     private var reason = FollowGap.Reason.removed
     private var next: Int64 = 0
@@ -33,7 +34,7 @@ struct LossReport {
         }
         let amount =
             switch (bytes, isPartlyUnknown) {
-            case (0, _): "an unknown number of bytes is"
+            case (0, _): "bytes may be"
             case (_, true): "at least \(bytes) bytes are"
             case (_, false): "\(bytes) bytes are"
             }

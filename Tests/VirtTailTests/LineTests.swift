@@ -168,5 +168,8 @@ import Testing
         report.add(FollowGap(.removed, bytes: nil))
         #expect(report.take(at: 2) == nil && report.due == 1 + LossReport.interval)
         #expect(report.take(at: 2, isEnd: true)?.hasPrefix("at least 5 bytes are missing in 2 places") == true)
+        // Perhaps it was read to its end.
+        report.add(FollowGap(.truncated, bytes: nil))
+        #expect(report.take(at: 3, isEnd: true)?.hasPrefix("bytes may be missing: the file was truncated") == true)
     }
 }
