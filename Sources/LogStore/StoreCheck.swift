@@ -42,9 +42,14 @@ public struct StoreCheck {
         return try scan(vm, isWritten).confirmed(by: first)
     }
 
-    /// Checks the file of the store that belongs to no VM.
+    /// Checks what belongs to no VM: a file of the store, and what is where a VM's folder would be.
     public func checkStore() throws(SystemError) -> [Damage] {
-        try RemovedVMs.damage(in: store).map { [$0] } ?? []
+        var damages = try RemovedVMs.damage(in: store).map { [$0] } ?? []
+        for name in try store.fileSystem.names(in: store.root).sorted()
+        where !name.hasPrefix(".") && VMIdentity(directoryName: name) != nil {
+            damages += Damage(name, insteadOfFolder: store.fileSystem.status(store.path(of: name))).map { [$0] } ?? []
+        }
+        return damages
     }
 
     private func scan(_ vm: Store.VM, _ isWritten: Bool) throws(SystemError) -> VM {
@@ -65,6 +70,7 @@ public struct StoreCheck {
         var streams = Set(state?.ends.filter { $0.value > .start }.keys.map { $0 } ?? [])
         do throws(SystemError) {
             streams.formUnion(try store.streams(of: directory).map(\.stream))
+            streams.formUnion(try streamsWithoutFolder(in: directory))
         } catch {
             guard error.isDamagedFile else {
                 throw error
@@ -93,6 +99,14 @@ public struct StoreCheck {
         return found
     }
 
+    /// The streams in whose place is something else than a folder.
+    private func streamsWithoutFolder(in directory: String) throws(SystemError) -> [StreamName] {
+        let path = store.path(of: directory)
+        return try store.fileSystem.names(in: path).compactMap(StreamName.init).filter { stream in
+            store.fileSystem.status(path + "/" + stream.text).map { !$0.isDirectory } ?? false
+        }
+    }
+
     private func checkWriterState(of directory: String, _ damages: inout [Damage]) throws(SystemError) -> WriterState? {
         let path = directory + "/" + WriterState.name
         let remedy = Damage.rewritten + "; until then the streams are treated as after a host crash"
@@ -113,6 +127,18 @@ public struct StoreCheck {
             }
         }
         return nil
+    }
+}
+
+extension Damage {
+    /// What `status`, of what is at the path of a folder, shows; nil when that is a folder, or when nothing is there. A link
+    /// is not followed by readers.
+    init?(_ path: String, insteadOfFolder status: FileAttributes?, lost: Range<UInt64>? = nil) {
+        guard let status, !status.isDirectory else {
+            return nil
+        }
+        let remedy = "move it away, and put the folder itself there, or restore that from a backup"
+        self.init(path, "is \(status.kind), not a directory", lost: lost, remedy: remedy)
     }
 }
 

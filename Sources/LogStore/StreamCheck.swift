@@ -45,6 +45,10 @@ struct StreamCheck {
     private func path(_ file: String) -> String { id.folder + "/" + (file.split(separator: "/").last ?? "") }
 
     mutating func run() throws(SystemError) {
+        if let damage = Damage(id.folder, insteadOfFolder: fileSystem.status(layout.path), lost: 0..<end.offset) {
+            damages.append(damage)
+            return
+        }
         let names: [String]
         do throws(SystemError) {
             names = try fileSystem.names(in: layout.path)

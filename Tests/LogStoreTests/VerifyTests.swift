@@ -230,6 +230,38 @@ import Testing
         #expect(try Self.damages(fixture.store).map(\.lost) == [4..<6])
     }
 
+    @Test("a link or a file in the place of a stream's or a VM's folder is damage", arguments: [true, false])
+    func noFolder(isLink: Bool) throws {
+        let folder = TemporaryFolder()
+        let fixture = try StoreFixture(root: folder.path)
+        try fixture.append("one\n")
+        try fixture.vm.closeCleanly()
+        fixture.close()
+        let (vm, file) = (folder.path + "/web", LinuxFileSystem())
+        func put(at path: String) throws {
+            if isLink {
+                #expect(symlink(path + ".old", path) == 0)
+            } else {
+                _ = try StoredFile(path, .create, on: file)
+            }
+        }
+        let words = isLink ? "is a symbolic link, not a directory" : "is a regular file, not a directory"
+        for name in ["console0", "kernel"] {
+            if name == "console0" {
+                try file.rename(vm + "/console0", to: vm + "/console0.old")
+            }
+            try put(at: vm + "/" + name)
+        }
+        let found = try Self.damages(fixture.store)
+        #expect(found.map(\.path) == ["web/console0", "web/kernel"])
+        #expect(found.map(\.problem) == [words, words] && found[0].lost == 0..<4)
+        #expect(try StoreCheck(fixture.store).checkStore().isEmpty)
+        try file.rename(vm, to: vm + ".old")
+        try put(at: vm)
+        let store = try StoreCheck(fixture.store).checkStore()
+        #expect(store.map(\.path) == ["web"] && store.map(\.problem) == [words])
+    }
+
     @Test("a damaged file of removed VMs is damage to the store")
     func removedVMs() throws {
         let files = try Self.everyKind(isClosed: true)
