@@ -174,6 +174,33 @@ struct PathOptions: ParsableArguments {
         return Source(readable, daemon: kept != nil || readable == nil ? daemon : nil)
     }
 
+    /// The configuration of a command that writes to the store itself. With --socket the store is that of the daemon there.
+    func writerConfiguration() async throws -> Configuration {
+        var configuration = try configuration()
+        guard let socket else {
+            return configuration
+        }
+        let daemon = APIClient(socket: socket)
+        guard let kept = await daemon.store() else {
+            if store == nil {
+                _ = try await daemon.get(RequestTarget(["v1", "status"]))
+                throw CommandLineError(
+                    description: "the daemon at \(Terminal.safe(socket)) does not name its store; use --store"
+                )
+            }
+            return configuration
+        }
+        guard store == nil || Self.areSame(kept, configuration.store) else {
+            throw CommandLineError(
+                description:
+                    "the daemon at \(Terminal.safe(socket)) keeps its store in \(Terminal.safe(kept)), not in "
+                    + "\(Terminal.safe(configuration.store)); use one of --store and --socket"
+            )
+        }
+        configuration.store = kept
+        return configuration
+    }
+
     /// The store itself, for a command that no daemon can answer.
     func readableStore() async throws -> Store {
         try await readableStore(of: source())

@@ -31,6 +31,9 @@ struct Run: ParsableCommand {
         if command.isEmpty {
             throw ValidationError("a command is missing: use 'guestlog run -- qemu-system-x86_64 …'")
         }
+        if paths.socket != nil {
+            throw ValidationError("--socket: run asks no daemon and writes to the store itself: name that with --store")
+        }
     }
 
     func run() throws {

@@ -86,6 +86,25 @@ import Testing
         #expect(site.guestlog("vms", "--config", wrong, "--store", store).text.contains("mine"))
     }
 
+    @Test("a command that writes to the store itself uses that of the daemon at the named socket, or refuses")
+    func writesDaemonsStore() throws {
+        let (site, other, store) = try prepare()
+        FileText.write("record\n", to: site.path + "/records")
+        let words = ["import", "--format", "none", "--vm", "imported", "--config", other]
+        let options = ["--socket", site.socket, site.path + "/records"]
+        let child = run(words + options, [:], in: site, name: "import")
+        #expect(child.text == "1 records imported\n")
+        let file = ["GUESTLOG_CONFIG": site.configuration]
+        #expect(run(["logs", "imported"], file, in: site, name: "imported").text == "record\n")
+        #expect(access(store + "/imported", F_OK) != 0)
+        let both = site.guestlog(words + ["--store", store] + options)
+        #expect(both.status == 2 && both.standardError.contains("use one of --store and --socket"))
+        let none = site.guestlog(words + ["--socket", site.path + "/none", site.path + "/records"])
+        #expect(none.status == 3 && none.standardError.contains("cannot reach the daemon"))
+        let refused = site.guestlog("run", "--socket", site.socket, "--", "true")
+        #expect(refused.status == 2 && refused.standardError.contains("name that with --store"))
+    }
+
     @Test("a VM that is waited for is looked for without repeating notices")
     func unknownVM() throws {
         let site = try Site()

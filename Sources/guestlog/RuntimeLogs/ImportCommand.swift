@@ -9,7 +9,7 @@ import SystemIO
 import TextFormats
 import Transforms
 
-struct ImportCommand: ParsableCommand {
+struct ImportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
         abstract: "Read log files into the store.",
@@ -43,7 +43,7 @@ struct ImportCommand: ParsableCommand {
 
     @OptionGroup var paths: PathOptions
 
-    func run() throws {
+    func run() async throws {
         let origins = try files.map(origin)
         if let fault = VMIdentity.fault(inName: vm) {
             throw CommandLineError(description: "--vm: '\(Terminal.safe(vm))' is not a VM's name: use \(fault)")
@@ -54,7 +54,7 @@ struct ImportCommand: ParsableCommand {
                     "--stream: '\(Terminal.safe(stream))' is not a stream name: use \(StreamName.rule)"
             )
         }
-        let configuration = try paths.configuration()
+        let configuration = try await paths.writerConfiguration()
         let importing = try StoreImport(configuration)
         defer { importing.stop() }
         var progress = ProgressLine()
