@@ -170,7 +170,12 @@ struct PathOptions: ParsableArguments {
             )
             return Source(try Self.readable(configuration.store))
         }
-        let readable = try? Self.readable(configuration.store)
+        let found = Result { () throws(Unreadable) in try Self.readable(configuration.store) }
+        // A daemon can read for this user, but no daemon makes a store of another folder.
+        if namesStore, kept == nil, case .failure(let error) = found, error.isNoStore {
+            throw error
+        }
+        let readable = try? found.get()
         return Source(readable, daemon: kept != nil || readable == nil ? daemon : nil)
     }
 
@@ -226,12 +231,17 @@ struct PathOptions: ParsableArguments {
         let root: String
         let code: Int32
 
+        var isNoStore: Bool { code == EINVAL || code == ENOTDIR }
+
         var description: String {
             let root = Terminal.safe(root)
             switch code {
             case ENOENT: return "there is no store at \(root); use --store for another"
             case ENOTDIR: return "\(root) is not a store: it is not a folder"
-            case EINVAL: return "\(root) is not a store: it has no file .id; use --store for another folder"
+            case EINVAL:
+                return
+                    "\(root) is not a store: it has no file .id; use --store for another folder, or, if this is a copy of "
+                    + "a store, copy that file too"
             default: return "the store \(root) cannot be read by this user: \(String(cString: strerror(code)))"
             }
         }

@@ -105,6 +105,23 @@ import Testing
         #expect(refused.status == 2 && refused.standardError.contains("name that with --store"))
     }
 
+    @Test("a folder that is no store is named, also where the environment names it and no daemon answers")
+    func noStore() throws {
+        let site = try Site(isServed: false)
+        let folder = site.path + "/copy"
+        #expect(mkdir(folder, 0o755) == 0)
+        FileText.write("", to: folder + "/web")
+        let environment = ["GUESTLOG_STORE": folder, "GUESTLOG_SOCKET": site.path + "/none"]
+        let child = ChildProcess(
+            [Program.guestlog, "logs", "web", "--config", site.configuration],
+            name: "none",
+            in: site.path,
+            environment: environment
+        )
+        #expect(child.wait() == 3)
+        #expect(child.standardError.contains("\(folder) is not a store: it has no file .id"), "\(child.standardError)")
+    }
+
     @Test("a VM that is waited for is looked for without repeating notices")
     func unknownVM() throws {
         let site = try Site()
