@@ -70,7 +70,7 @@ import Testing
         let fixture = laterFixture()
         let index = StandInIndex()
         let server = try StandInServer { index.take($0) }
-        try fixture.append("line 0\nlogin: ")
+        try fixture.append("line 0\nline 1\n")
         let first = try fixture.start(.elasticsearch(server.url))
         #expect(await awaits { savedState(fixture).contains("web/console0 14.0 ") })
         if isDown {
@@ -82,7 +82,7 @@ import Testing
             try fixture.start(.elasticsearch(server.url))
         }
         #expect(await awaits { savedState(fixture).contains("db/") && !savedState(fixture).contains("web/") })
-        #expect(index.messages == ["line 0", "login: ", "other"])
+        #expect(index.messages == ["line 0", "line 1", "other"])
     }
 
     @Test("only the VMs and streams of an output are told")
