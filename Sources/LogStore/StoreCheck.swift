@@ -47,7 +47,11 @@ public struct StoreCheck {
         var damages = try RemovedVMs.damage(in: store).map { [$0] } ?? []
         for name in try store.fileSystem.names(in: store.root).sorted()
         where !name.hasPrefix(".") && VMIdentity(directoryName: name) != nil {
-            damages += Damage(name, insteadOfFolder: store.fileSystem.status(store.path(of: name))).map { [$0] } ?? []
+            let status = store.fileSystem.status(store.path(of: name))
+            // A link to the VM's own folder, which may be on another disk, is followed.
+            if status?.kind != .link || store.vm(in: name) == nil {
+                damages += Damage(name, insteadOfFolder: status).map { [$0] } ?? []
+            }
         }
         return damages
     }

@@ -158,6 +158,9 @@ struct StreamCheck {
         for range in known?.heads ?? [] {
             missing += Self.uncovered(range, ranges)
         }
+        // Positions may jump within a segment.
+        let jumps = Set(ranges.filter(\.beginsWithGap).map(\.range.lowerBound))
+        missing.removeAll { $0.upperBound % StoreLimits.restartStride == 0 && jumps.contains($0.upperBound) }
         let ends = Cursor(offset: position)
         if end.offset > ends.offset {
             missing.append(max(ends.offset, StoreLimits.lastJump(before: end.offset))..<end.offset)
