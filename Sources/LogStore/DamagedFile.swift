@@ -39,7 +39,7 @@ extension FileSystem {
     }
 
     /// Sets aside the file at `path`, unless it is of the kind that the store creates there.
-    func clear(_ path: String, for kind: FileAttributes.Kind) throws(SystemError) {
+    public func clear(_ path: String, for kind: FileAttributes.Kind) throws(SystemError) {
         if let status = status(path), status.kind != kind {
             try setAside(path)
         }

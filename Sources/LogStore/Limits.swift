@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
+import SystemIO
 
 /// The store's fixed limits, with their reasons.
 public enum StoreLimits {
@@ -39,6 +40,10 @@ public enum StoreLimits {
     static let futureTolerance: Int64 = 86_400 * 1_000_000
     /// The minimum disk usage of a file: one block of the file system.
     static let fileCost = 4096
+    /// More bytes than a file of the store usually has: a segment has 20 MiB of text, compressed. A longer file may be
+    /// sparse, as a crash of the host or a mistake leaves it: only what is allocated counts as used, and so many bytes
+    /// after a segment's last block no further one is searched for.
+    static let usualFileSize = 64 << 20
     /// A stream continues at the next multiple of this after an unclean end of the host, so that no position that a
     /// reader may have saved is assigned to other bytes.
     static let restartStride: UInt64 = 1 << 32
@@ -61,4 +66,11 @@ public enum StoreLimits {
     public static let idleSealAfter: Int64 = 3600 * 1_000_000
     /// Maximum size of a stream's `quarantine` folder, in bytes; older files are removed first.
     static let quarantineLimit = 1 << 20
+}
+
+extension FileAttributes {
+    /// What a file of the store counts as, in bytes.
+    var diskUsage: Int {
+        max(StoreLimits.fileCost, size > StoreLimits.usualFileSize ? min(size, allocated) : size)
+    }
 }

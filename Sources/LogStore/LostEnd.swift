@@ -36,7 +36,7 @@ extension StreamReader {
         for (extent, _) in files.unreadable where extent.base >= cursor.offset {
             let size = extent.kind == .pair ? files.fileSystem.status(files.layout.log(extent.base))?.size : nil
             isKnown = isKnown && size != nil
-            known = max(known, extent.base + UInt64(size ?? 1))
+            known = max(known, extent.base + UInt64(min(size ?? 1, StoreLimits.pairLimit)))
         }
         guard known > cursor.offset else {
             return nil

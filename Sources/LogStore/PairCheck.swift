@@ -31,7 +31,7 @@ struct PairCheck {
     ) throws(SystemError) -> (intact: [IntactRange], faults: [Fault]) {
         var faults: [Fault] = []
         let log = layout.log(base)
-        let size = hasLog ? fileSystem.status(log)?.size ?? 0 : 0
+        let size = hasLog ? min(fileSystem.status(log)?.size ?? 0, StoreLimits.pairLimit) : 0
         let most = base..<base + UInt64(size)
         guard hasIndex else {
             // The text's file is created first.

@@ -49,7 +49,13 @@ final class PairFile {
             committedLength = 0
         }
         let before = records.count
-        let fresh = try index.read(at: indexRead, count: min(size - indexRead, Self.indexLimit))
+        // In parts: what follows the records may be a hole of any size.
+        while indexRead < size, accept(try index.read(at: indexRead, count: min(size - indexRead, Self.indexPart))) {}
+        return records.count > before
+    }
+
+    /// Adds the records at the beginning of `fresh`, which follows what was read; returns whether there are any.
+    private func accept(_ fresh: [UInt8]) -> Bool {
         fresh.withUnsafeBytes { bytes in
             var offset = 0
             while let (record, size) = IndexRecord.decode(UnsafeRawBufferPointer(rebasing: bytes[offset...])),
@@ -64,10 +70,12 @@ final class PairFile {
                 offset += size
             }
             indexRead += offset
+            return offset > 0
         }
-        return records.count > before
     }
 
+    /// The bytes of an index that are read at once: 8,192 records.
+    private static let indexPart = StoreLimits.recordsPerPair * IndexRecord.unitSize
     /// More than a full pair's index.
     static let indexLimit = StoreLimits.recordsLimit * IndexRecord.unitSize * (1 + IndexRecord.maximumDetailUnits)
 

@@ -73,12 +73,13 @@ struct PairRepair {
             pair.lost = max(pair.lost, tail.count)
             quarantine(tail, at: pair.end)
         }
-        if logSize > ceiling, limit == nil {
+        let isTooLong = logSize > ceiling && limit == nil
+        let keepsTail = !hasFailedBytes && !isReplayable
+        let kept = keepsTail ? (hostDied || isTooLong ? tail.prefix { $0 != 0 } : tail) : []
+        if isTooLong {
             // The pair exceeds the limits, so the writer has not created it.
             pair.isDamaged = true
         }
-        let keepsTail = !hasFailedBytes && !isReplayable
-        let kept = keepsTail ? (hostDied ? tail.prefix { $0 != 0 } : tail) : []
         // Text before index: a crash in between must not leave invalid bytes without a record, which would be kept.
         try cut(log, from: logSize, to: pair.dataLength + kept.count)
         try cut(index, from: indexSize, to: pair.indexLength)

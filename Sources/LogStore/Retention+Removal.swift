@@ -65,7 +65,7 @@ extension Retention {
         var freed = Freed(files: 1)
         for file in files {
             if let status = store.fileSystem.status(file) {
-                freed.bytes += max(StoreLimits.fileCost, status.size)
+                freed.bytes += status.diskUsage
                 if status.isDirectory {
                     try removeTree(file)
                 } else {

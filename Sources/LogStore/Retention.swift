@@ -208,7 +208,7 @@ public final class Retention {
             let layout = StreamLayout(path: store.path(of: stream))
             for pair in try extents(layout).sealed {
                 for file in [layout.log(pair.base), layout.index(pair.base)] {
-                    usage -= store.fileSystem.status(file).map { max(StoreLimits.fileCost, $0.size) } ?? 0
+                    usage -= store.fileSystem.status(file)?.diskUsage ?? 0
                 }
             }
         }
@@ -227,7 +227,7 @@ public final class Retention {
 
     /// Disk usage of an extent without a pair's index.
     private func size(of extent: StreamLayout.Extent, _ layout: StreamLayout) -> Int {
-        max(StoreLimits.fileCost, store.fileSystem.status(layout.file(extent))?.size ?? 0)
+        store.fileSystem.status(layout.file(extent))?.diskUsage ?? StoreLimits.fileCost
     }
 
     /// Removes consecutive extents.

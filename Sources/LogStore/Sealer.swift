@@ -44,7 +44,7 @@ public final class Sealer {
     public func seal(_ base: UInt64, of stream: StreamID) throws(SystemError) {
         let sealer = streamSealer(stream)
         let log = StreamLayout(path: store.path(of: stream)).log(base)
-        let size = max(StoreLimits.blockLimit, store.fileSystem.status(log)?.size ?? 0)
+        let size = max(StoreLimits.blockLimit, store.fileSystem.status(log)?.diskUsage ?? 0)
         // The quota is enforced even when sealing fails: the freed space may be what sealing needs.
         let failure = attempt { () throws(SystemError) in try sealer.seal(base, memory) }
         noteWork(of: sealer, stream)

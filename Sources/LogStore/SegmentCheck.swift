@@ -84,9 +84,10 @@ struct SegmentCheck {
         mayGrow: Bool,
         pairs: [Range<UInt64>]
     ) throws(SystemError) -> String? {
-        // A block being sealed still has its pair.
+        // A block being sealed still has its pair, and has no more bytes than a segment.
         let end = headers.last?.end ?? base
-        let isBeingSealed = mayGrow && pairs.contains { $0.lowerBound == end || $0.contains(end) }
+        let isShort = tail?.count ?? 0 <= StoreLimits.usualFileSize
+        let isBeingSealed = mayGrow && isShort && pairs.contains { $0.lowerBound == end || $0.contains(end) }
         guard let tail else {
             if headers.isEmpty {
                 return isBeingSealed ? nil : "is empty"
@@ -95,7 +96,8 @@ struct SegmentCheck {
         }
         var index: [UInt8] = []
         SegmentIndex.append(headers, to: &index)
-        let rest = try file.bytes(in: tail)
+        // A longer tail is neither, and may be too long to be read.
+        let rest = tail.count <= SegmentFilter.frameSize + index.count ? try file.bytes(in: tail) : []
         guard !headers.isEmpty, rest.suffix(index.count) == index[...] else {
             let what = file.isClosed ? "its index is damaged" : "is neither a block nor a complete index"
             return isBeingSealed ? nil : "what lies behind byte \(tail.lowerBound) of the file: \(what)"

@@ -91,7 +91,8 @@ final class SegmentFile {
         return true
     }
 
-    /// The blocks from `start` on, by their headers, and the bytes before, between and after them.
+    /// The blocks from `start` on, by their headers, and the bytes before, between and after them. Behind damage the next
+    /// block is searched for within `StoreLimits.usualFileSize`.
     func walk(from start: Int) throws(SystemError) -> (headers: [BlockHeader], others: [Range<Int>]) {
         var headers: [BlockHeader] = []
         var others: [Range<Int>] = []
@@ -106,7 +107,7 @@ final class SegmentFile {
                 end = header.nextPosition
                 position = end
             } else {
-                position = try nextMagic(after: offset)
+                position = try nextMagic(after: offset, before: min(size, end + StoreLimits.usualFileSize))
             }
         }
         if end < size {
@@ -119,12 +120,12 @@ final class SegmentFile {
         try file.read(at: range.lowerBound, count: range.count)
     }
 
-    /// The next position of a skippable frame's magic number.
-    private func nextMagic(after start: Int) throws(SystemError) -> Int? {
+    /// The next position, before `limit`, of a skippable frame's magic number.
+    private func nextMagic(after start: Int, before limit: Int) throws(SystemError) -> Int? {
         let window = 64 << 10
         var offset = start + 1
-        while offset + SkippableFrame.headerSize <= size {
-            let bytes = try file.read(at: offset, count: min(window, size - offset))
+        while offset + SkippableFrame.headerSize <= limit {
+            let bytes = try file.read(at: offset, count: min(window, limit - offset))
             let found = bytes.withUnsafeBytes { buffer in
                 withUnsafeBytes(of: SkippableFrame.magic.littleEndian) { magic in
                     gl_memmem(buffer.baseAddress, buffer.count, magic.baseAddress, magic.count)

@@ -290,7 +290,7 @@ public struct Store: Sendable {
         var total = 0
         for name in try fileSystem.names(in: folder) {
             if let status = fileSystem.status(folder + "/" + name), !status.isDirectory {
-                total += max(StoreLimits.fileCost, status.size)
+                total += status.diskUsage
             }
         }
         return total

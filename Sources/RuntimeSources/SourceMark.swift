@@ -2,6 +2,7 @@
 
 import CBytes
 import LogModel
+import LogStore
 import SystemIO
 
 /// The file with a source's position: everything before it is committed. Written at most once a second, because each
@@ -40,7 +41,11 @@ final class SourceMark {
     /// The position; nil when there is none, or the file is damaged: reading begins anew, and every stream drops what
     /// it has.
     func read() throws(SystemError) -> ReadPosition? {
-        try fileSystem.contents(of: folder + "/" + name).flatMap { ReadPosition($0) }
+        do throws(SystemError) {
+            return try fileSystem.contents(of: folder + "/" + name).flatMap { ReadPosition($0) }
+        } catch  where error.isDamagedFile && !error.isTransient {
+            return nil
+        }
     }
 
     /// Writes the position, unless that was done a moment ago; returns whether it did.
@@ -51,6 +56,7 @@ final class SourceMark {
         }
         if lastWrite == nil {
             try fileSystem.makeDirectories(folder)
+            try fileSystem.clear(folder + "/" + name, for: .regular)
         }
         lastWrite = now
         try fileSystem.replace(name, in: folder, with: position.bytes)

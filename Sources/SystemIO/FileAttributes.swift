@@ -40,10 +40,15 @@ public struct FileAttributes: Hashable, Sendable {
     public let permissions: UInt32
     /// In bytes.
     public let size: Int
+    /// The bytes that its file system has allocated: fewer than `size` where it has holes.
+    public let allocated: Int
     /// When its contents were last changed, in nanoseconds since the epoch (mtime).
     public let modified: Int
     /// When its inode was last changed, in nanoseconds since the epoch (ctime).
     public let changed: Int
+
+    /// The unit of `st_blocks`, whatever the file system's blocks are.
+    private static let blockSize = 512
 
     init(_ status: stat) {
         kind =
@@ -61,13 +66,14 @@ public struct FileAttributes: Hashable, Sendable {
         group = status.st_gid
         permissions = status.st_mode & 0o7777
         size = max(0, Int(status.st_size))
+        allocated = max(0, Int(status.st_blocks)) * Self.blockSize
         modified = status.st_mtim.count(perSecond: 1_000_000_000)
         changed = status.st_ctim.count(perSecond: 1_000_000_000)
     }
 
     /// The status of a file that is not on a disk, as in a file system for tests.
     public init(_ kind: Kind, _ identity: FileIdentity, size: Int, modified: Int) {
-        (self.kind, self.identity, self.size) = (kind, identity, size)
+        (self.kind, self.identity, self.size, allocated) = (kind, identity, size, size)
         (owner, group, permissions) = (0, 0, 0o600)
         (self.modified, changed) = (modified, modified)
     }

@@ -34,21 +34,22 @@ struct Verify: AsyncParsableCommand {
             try Output.write("the store \(Terminal.safe(store.root)) is empty: nothing was captured yet\n")
         }
         var damaged = 0
+        var hasFailed = false
         var progress = ProgressLine()
         for (index, vm) in chosen.enumerated() {
             progress.show("verifying \(Terminal.safe(vm.identity.nameWithNamespace)), \(index + 1) of \(chosen.count)")
-            defer { progress.clear() }
-            let found: StoreCheck.VM
-            do {
-                found = try StoreCheck(store).check(vm)
-            } catch {
-                guard store.forbidden?.add(error) == true else {
-                    throw error
-                }
-                continue
-            }
+            let found = Result { () throws(SystemError) in try StoreCheck(store).check(vm) }
             progress.clear()
-            damaged += try report(found, on: vm)
+            switch found {
+            case .success(let found):
+                damaged += try report(found, on: vm)
+            case .failure(let error):
+                // What is forbidden is reported at the end.
+                if store.forbidden?.add(error) != true {
+                    Output.error(Terminal.safe("\(vm.identity.nameWithNamespace) cannot be checked: \(error)"))
+                    hasFailed = true
+                }
+            }
         }
         if words.isEmpty {
             damaged += try reportStore(store)
@@ -59,6 +60,9 @@ struct Verify: AsyncParsableCommand {
             throw ExitCode.damageFound
         }
         try source.checkCompleteness(of: vms)
+        if hasFailed {
+            throw ExitCode.outOfReach
+        }
     }
 
     /// Prints what was found on a VM; returns the number of damages.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import LogModel
 import LogStore
 import NIOConcurrencyHelpers
@@ -373,6 +374,30 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
             return
         }
         #expect(read == progress)
+    }
+
+    @Test("a file that is too long, or another kind of file in its place, is not used, and is replaced")
+    func unreadable() throws {
+        let folder = TemporaryFolder()
+        let name = try #require(StreamName("loki"))
+        let state = OutputState(folder: folder.path, name: name, fileSystem: LinuxFileSystem())
+        let progress = [StreamID(vm: "web", stream: .console0): StreamProgress(cursor: Cursor(offset: 7))]
+        let obstacles: [(String) -> Int32] = [
+            { close(creat($0, 0o600)) + truncate($0, 1 << 40) }, { mkdir($0, 0o700) }, { mkfifo($0, 0o600) },
+        ]
+        for obstruct in obstacles {
+            #expect(obstruct(state.path) == 0)
+            guard case .damaged = try state.load() else {
+                Issue.record("not damaged")
+                return
+            }
+            try state.save(progress)
+            guard case .progress(progress) = try state.load() else {
+                Issue.record("not saved")
+                return
+            }
+            unlink(state.path)
+        }
     }
 
     @Test("a file that was cut or changed anywhere is not used")

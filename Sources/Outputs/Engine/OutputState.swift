@@ -30,10 +30,13 @@ struct OutputState {
     var path: String { folder + "/" + file }
 
     func load() throws(SystemError) -> Contents {
-        guard let bytes = try fileSystem.contents(of: path, limit: LinuxFileSystem.tableLimit) else {
-            return .absent
+        let bytes: [UInt8]?
+        do throws(SystemError) {
+            bytes = try fileSystem.contents(of: path, limit: LinuxFileSystem.tableLimit)
+        } catch  where error.isDamagedFile && !error.isTransient {
+            return .damaged("it cannot be read: \(error.reason)")
         }
-        return Self.parse(bytes)
+        return bytes.map(Self.parse) ?? .absent
     }
 
     /// When it was saved; nil when it was not.
@@ -42,6 +45,7 @@ struct OutputState {
     }
 
     func save(_ progress: [StreamID: StreamProgress]) throws(SystemError) {
+        try fileSystem.clear(path, for: .regular)
         try fileSystem.replace(file, in: folder, with: Self.text(of: progress))
     }
 

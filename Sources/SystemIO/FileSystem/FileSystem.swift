@@ -80,7 +80,8 @@ public protocol FileSystem: Sendable {
 }
 
 extension FileSystem {
-    /// The contents of a small file; nil when it does not exist. Throws EFBIG when it has more than `limit` bytes.
+    /// The contents of a small file; nil when it does not exist. Throws EUCLEAN when it has more than `limit` bytes: then it
+    /// is none that a program of ours has written.
     public func contents(of path: String, limit: Int = smallFileLimit) throws(SystemError) -> [UInt8]? {
         guard status(path) != nil else {
             return nil
@@ -88,7 +89,7 @@ extension FileSystem {
         let file = try StoredFile(path, .read, on: self)
         let size = try file.size
         guard size <= limit else {
-            throw SystemError("read", path, code: EFBIG, reason: "it has \(size) bytes; the limit is \(limit)")
+            throw SystemError("read", path, code: EUCLEAN, reason: "it has \(size) bytes; the limit is \(limit)")
         }
         return try file.read(at: 0, count: size)
     }
