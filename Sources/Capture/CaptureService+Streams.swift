@@ -62,6 +62,19 @@ extension CaptureService {
         }
     }
 
+    /// Passes to `done`, on the writer's thread, the error that `end` of the VM would have now: nil when it can be recorded.
+    /// To be called before the VM's sources are removed, which cannot be undone.
+    public func checkEnd(of vm: VMIdentity, _ done: @escaping @Sendable (SystemError?) -> Void) {
+        writer.post { writer in
+            do throws(SystemError) {
+                try writer.streams.checkEnd(of: vm)
+                done(nil)
+            } catch {
+                done(error)
+            }
+        }
+    }
+
     /// The statistics of the streams that have a source, or whose VM has other open streams or is not on disk yet.
     public func statistics() -> [StreamKey: StreamStatistics] { statisticsTable.all }
 

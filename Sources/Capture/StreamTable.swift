@@ -226,6 +226,11 @@ final class StreamTable: @unchecked Sendable {
         return directory
     }
 
+    /// Throws the error that `end` would throw now.
+    func checkEnd(of vm: VMIdentity) throws(SystemError) {
+        try store(of: vm, waits: true).checkEnd()
+    }
+
     /// Notes that a stream or VM that was closed in `directory` is on disk; returns whether all are.
     func noteOnDisk(in directory: String) -> Bool {
         closing[directory, default: 1] -= 1

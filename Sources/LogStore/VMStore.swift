@@ -308,11 +308,23 @@ public final class VMStore {
     /// Marks the VM as deleted at `time`: its history is kept for a while, and never continued. Throws EWOULDBLOCK when
     /// another process writes the VM too.
     public func end(at time: Timestamp) throws(SystemError) {
+        try requireLock()
+        var ended = vm
+        ended.ended = time
+        try store.write(ended)
+        vm = ended
+    }
+
+    /// Throws the error that `end` would throw now: writes the VM's metadata as they are.
+    public func checkEnd() throws(SystemError) {
+        try requireLock()
+        try store.write(vm)
+    }
+
+    private func requireLock() throws(SystemError) {
         guard lock.isAlone else {
             throw SystemError("end", vmPath, code: SystemError.wouldBlock, reason: VMLock.isWritten)
         }
-        vm.ended = time
-        try store.write(vm)
     }
 
     /// Records that everything written is on disk, so that the next opening needs no repair, even after a host crash,

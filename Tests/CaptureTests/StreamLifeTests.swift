@@ -310,6 +310,31 @@ import Testing
     /// The name of a stream's first segment.
     private static let firstSegment = "00000000000000000000.log.zst"
 
+    @Test("a VM that is deleted while it cannot be stored has no problem any more")
+    func deletedWhileFailing() throws {
+        let site = try Site()
+        let key = StreamKey(name: "web")
+        try site.write("old\n", by: key)
+        #expect(eventually { site.isClosed("web") })
+        site.fileSystem.set(.failing(ENOSPC))
+        try site.write("lost\n", by: key)
+        #expect(eventually { site.capture.problems.problem(of: key.vm) != nil })
+        let (checked, ended) = (OneShot(), OneShot())
+        site.capture.checkEnd(of: key.vm) { error in
+            #expect(error?.code == ENOSPC)
+            checked.signal()
+        }
+        checked.wait()
+        #expect(site.capture.problems.problem(of: key.vm) != nil)
+        site.fileSystem.set(.healthy)
+        site.capture.end(key.vm) { error in
+            #expect(error == nil)
+            ended.signal()
+        }
+        ended.wait()
+        #expect(site.capture.problems.problem(of: key.vm) == nil)
+    }
+
     @Test("a VM with a UUID that was deleted is released, and begins anew when its history was removed")
     func deletedAndStarted() throws {
         let site = try Site()

@@ -6,6 +6,7 @@ import Libvirt
 import LogModel
 import LogStore
 import Query
+import SystemIO
 
 /// VMs and their boots.
 extension V1API {
@@ -71,7 +72,8 @@ extension V1API {
         }
     }
 
-    /// Ends a deleted VM: removes its consoles and ends its history, which stays for the retention time.
+    /// Ends a deleted VM: removes its consoles and ends its history, which stays for the retention time. Where the store
+    /// cannot record that, the consoles stay.
     func endVM(_ call: Call) async throws -> Response {
         let word = call.value("vm")
         let store = context.store(for: call.caller)
@@ -80,22 +82,29 @@ extension V1API {
             throw APIError(404, "\(word) was deleted already; its log is removed when its retention ends")
         }
         let (identity, folder) = (vm.identity.withoutInstance, vm.identity.withoutInstance.directoryName)
+        let capture = context.capture
+        let consoles = context.hub.knownDefinitions().map(\.key).filter { $0.vm.directoryName == folder }
+        if !consoles.isEmpty, let error = await Self.result({ capture.checkEnd(of: identity, $0) }) {
+            throw APIError(500, "\(word) was not deleted, and is captured as before: \(error)")
+        }
         try await context.control { [hub = context.hub] in
-            for definition in hub.knownDefinitions() where definition.vm.directoryName == folder {
-                _ = hub.remove(definition.key)
+            for console in consoles {
+                _ = hub.remove(console)
             }
         }
-        try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
-            context.capture.end(identity) { error in
-                if let error {
-                    done.resume(throwing: error)
-                } else {
-                    done.resume()
-                }
-            }
+        if let error = await Self.result({ capture.end(identity, $0) }) {
+            let removed = consoles.isEmpty ? "" : "its consoles were removed, but "
+            throw APIError(500, "\(removed)the deletion of \(word) was not recorded; repeat it: \(error)")
         }
         // Wakes followers of the VM, which then see its end.
         context.capture.notifier.notify(vm: vm.directory)
         return Response(.object([("ended", .string(vm.identity.name))]))
+    }
+
+    /// What the writer's thread passes to the function given to `call`.
+    private static func result(
+        _ call: (@escaping @Sendable (SystemError?) -> Void) -> Void
+    ) async -> SystemError? {
+        await withCheckedContinuation { done in call { done.resume(returning: $0) } }
     }
 }
