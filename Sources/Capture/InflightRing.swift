@@ -106,7 +106,7 @@ final class InflightRing: @unchecked Sendable {
     }
 
     /// A file of `size` bytes of which tmpfs has allocated what the beginning of a ring needs; nil without room for it, or
-    /// for one more file.
+    /// for one more file, or where the process may write no file of that size.
     private static func createFile(at path: String, size: Int, backed: Int) throws(SystemError) -> Int32? {
         let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
         var file: Int32?
@@ -122,7 +122,7 @@ final class InflightRing: @unchecked Sendable {
                 ftruncate(file, 0)
                 close(file)
             }
-            guard error.code == ENOSPC || error.code == EDQUOT else {
+            guard [ENOSPC, EDQUOT, EFBIG].contains(error.code) else {
                 throw error
             }
             return nil

@@ -43,7 +43,7 @@ final class DaemonProcess {
     ) throws {
         self.program = program
         self.replacing = replacing
-        signal(SIGPIPE, SIG_IGN)
+        WriteSignals.ignore()
         signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP] + replacing)
         keeper = KeeperClient(service)
         diagnostics = Diagnostics(threshold: logLevel)

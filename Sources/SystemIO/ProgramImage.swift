@@ -42,7 +42,7 @@ public enum ProgramImage {
     /// on exec. Returns only on failure, with the error.
     ///
     /// Blocked signals stay blocked: one that arrives before the new program waits for it is delivered then. A program
-    /// that does not expect that needs them `unblocked`.
+    /// that does not expect that needs them `unblocked`, and those of failed writes not ignored.
     public static func replace(by path: String, unblocked: Bool = false) -> SystemError {
         var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) } + [nil]
         defer { arguments.forEach { free($0) } }
@@ -50,9 +50,14 @@ public enum ProgramImage {
             var none = sigset_t()
             sigemptyset(&none)
             sigprocmask(SIG_SETMASK, &none, nil)
+            WriteSignals.restore()
         }
         // Not execvp, which passes a file that is not a program to a shell.
         execv(path, &arguments)
-        return SystemError("exec", path)
+        let error = SystemError("exec", path)
+        if unblocked {
+            WriteSignals.ignore()
+        }
+        return error
     }
 }

@@ -48,10 +48,10 @@ extension SystemError {
     public static let notSupported = ENOTSUP
     public static let notPermitted = EPERM
 
-    /// Whether the same call may succeed later without a change of settings: the disk is full or fails, a file server
-    /// does not answer, memory or descriptors are short.
+    /// Whether the same call may succeed later, or for another file: the disk is full or fails, a limit of file size is
+    /// reached, a file server does not answer, memory or descriptors are short.
     public var isTransient: Bool {
-        [ENOSPC, EDQUOT, EIO, EROFS, ESTALE, ETIMEDOUT, ENOMEM, EMFILE, ENFILE].contains(code)
+        [ENOSPC, EDQUOT, EFBIG, EIO, EROFS, ESTALE, ETIMEDOUT, ENOMEM, EMFILE, ENFILE].contains(code)
     }
 }
 

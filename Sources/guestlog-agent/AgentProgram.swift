@@ -9,7 +9,7 @@ import SystemIO
 enum AgentProgram {
 
     static func main() {
-        signal(SIGPIPE, SIG_IGN)
+        WriteSignals.ignore()
         do {
             let arguments = CommandLine.arguments.dropFirst()
             if arguments.contains("--version") {

@@ -45,10 +45,12 @@ struct Guestlog: ParsableCommand {
 
     static func main() {
         StandardStreams.reserve()
-        signal(SIGPIPE, SIG_IGN)
+        WriteSignals.ignore()
         do {
             let (root, typed) = typed()
             var command = try root.parseAsRoot(CommandLineWords(typed, for: root).words)
+            // Below it the library for network connections ends the process without a message.
+            try DescriptorLimit.require(fewestDescriptors)
             if let asynchronous = command as? any AsyncParsableCommand {
                 run(asynchronous)
             } else {
@@ -58,6 +60,9 @@ struct Guestlog: ParsableCommand {
             leave(with: error)
         }
     }
+
+    /// How many files every command may open.
+    private static let fewestDescriptors = 64
 
     /// Runs a command at the usual priority. A task of the main thread would have a higher one, which only root's threads
     /// get; for others libdispatch writes a message to syslog.

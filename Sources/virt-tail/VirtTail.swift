@@ -40,8 +40,8 @@ enum VirtTail {
             return 2
         }
         do throws(SystemError) {
-            // A reader that goes away is noticed by write(2) and poll(2).
-            signal(SIGPIPE, SIG_IGN)
+            // A reader that goes away is noticed by write(2) and poll(2), and a limit of file size by write(2).
+            WriteSignals.ignore()
             let signals = try SignalQueue([SIGTERM, SIGINT])
             let run = try TailRun(parsed.options, signals, messages)
             run.run()

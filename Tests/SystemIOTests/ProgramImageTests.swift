@@ -46,6 +46,17 @@ import Testing
         #expect(String(decoding: outcome.output, as: UTF8.self) == "SigBlk:\t0000000000000000\n")
     }
 
+    @Test("a child does not ignore the signals of failed writes, which its parent ignores")
+    func writeSignals() throws {
+        WriteSignals.ignore()
+        let outcome = try ChildProgram.run(["/bin/sh", "-c", "grep SigIgn /proc/self/status"])
+        let mask = String(decoding: outcome.output, as: UTF8.self).split(separator: "\t").last?.dropLast()
+        let ignored = try #require(mask.flatMap { UInt64($0, radix: 16) })
+        for signal in [SIGPIPE, SIGXFSZ] {
+            #expect(ignored >> UInt64(signal - 1) & 1 == 0, "\(signal)")
+        }
+    }
+
     @Test("a child that does not end is killed")
     func limit() throws {
         #expect(throws: SystemError("run", "/bin/sleep", code: ETIMEDOUT)) {

@@ -266,7 +266,7 @@ public final class RecordIntake: Sendable {
     }
 
     private static let storeErrors: Set<Int32> = [
-        ENOSPC, EDQUOT, EIO, EROFS, ENODEV, ENXIO, ESTALE, ENOTCONN, ETIMEDOUT, EMFILE, ENFILE, ENOMEM, EINTR,
+        ENOSPC, EDQUOT, EFBIG, EIO, EROFS, ENODEV, ENXIO, ESTALE, ENOTCONN, ETIMEDOUT, EMFILE, ENFILE, ENOMEM, EINTR,
     ]
 
     /// Ends the stream, which cannot be opened because of `error`: nothing of what was added will be committed.
