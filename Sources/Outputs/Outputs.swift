@@ -9,7 +9,7 @@
 //       OutputRecord           a record as a destination encodes it
 //       Delivery               what to do with a batch by the answers: a state machine without I/O
 //       OutputDestination      what a protocol has to do                                       implement this
-//       OutputState            the saved positions
+//       OutputState            the saved positions, and the scope that they belong to
 //       SetAsideFile           records that a destination refused, with the reason
 //       OutputStatus           counters and health
 //     Encoding/                formats that several protocols use

@@ -77,8 +77,10 @@ struct OutputsCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "replay",
             abstract: "Send again what was received since a time.",
-            discussion:
-                "Records are sent with the ids that they had, so that a destination which knows ids stores none twice."
+            discussion: """
+                Records are sent with the ids that they had, so that a destination which knows ids stores none twice. \
+                What was not delivered yet is sent in any case, also what was received before that time.
+                """
         )
 
         @Argument(help: "The output's name.")

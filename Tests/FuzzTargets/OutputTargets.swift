@@ -50,8 +50,8 @@ extension FuzzTarget {
         var relp = RELPReader()
         relp.append(bytes)
         while (try? relp.next()) ?? nil != nil {}
-        if case .progress(let progress) = OutputState.parse(bytes) {
-            guard case .progress(progress) = OutputState.parse(OutputState.text(of: progress)) else {
+        if case .progress(let progress, let scope) = OutputState.parse(bytes) {
+            guard case .progress(progress, scope) = OutputState.parse(OutputState.text(of: progress, scope)) else {
                 throw Violation(description: "positions change when they are written")
             }
         }

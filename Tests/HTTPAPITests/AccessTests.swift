@@ -81,6 +81,11 @@ import Testing
         #expect(outputs.asked.withLock { $0 } == [])
         #expect(try await client.ask("POST", "/v1/outputs/central/skip", all).status == 200)
         #expect(outputs.asked.withLock { $0 } == ["skip central"])
+        for (since, status) in [("2100-01-01T00:00:00Z", 400), ("tomorrow", 400), ("-1h", 200)] {
+            let body = #"{"since": "\#(since)"}"#
+            #expect(try await client.ask("POST", "/v1/outputs/central/replay", all, body: body).status == status)
+        }
+        #expect(outputs.asked.withLock { $0 } == ["skip central", "replay central"])
     }
 
     @Test("VMs that a token does not name are treated as absent")

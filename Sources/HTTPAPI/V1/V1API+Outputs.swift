@@ -31,7 +31,11 @@ extension V1API {
         guard let word = try json.textMember("since") else {
             throw APIError.badRequest("since is missing: a time such as -1h or 2026-11-20T17:00:00Z")
         }
-        let since = try RequestWords.time("since", word, now: context.now)
+        let now = context.now
+        let since = try RequestWords.time("since", word, now: now)
+        guard since.first <= now else {
+            throw APIError.badRequest("since: \(since.first) is in the future: nothing was received since then")
+        }
         try await control(name).replay(name, since: since.first)
         return Response(.object([("replayed", .string(name))]))
     }

@@ -11,24 +11,24 @@ import SystemIO
 final class OutputRunner: Sendable {
     let settings: OutputSettings
     private let destination: any OutputDestination
-    private let store: Store
-    private let files: OutputFiles
+    let store: Store
+    let files: OutputFiles
     private let threads: NIOThreadPool
-    private let clock: any HostClock
-    private let diagnostics: Diagnostics
+    let clock: any HostClock
+    let diagnostics: Diagnostics
     /// Called with the present problem, nil when there is none.
     private let report: @Sendable (String?) -> Void
     let wakeUps = WakeUps()
-    private let shared: NIOLockedValueBox<Shared>
+    let shared: NIOLockedValueBox<Shared>
 
     /// What other tasks read.
-    private struct Shared {
+    struct Shared {
         var status: OutputStatus
         var progress: [StreamID: StreamProgress] = [:]
     }
 
     /// What belongs to the running task.
-    private struct Session {
+    struct Session {
         var delivery = Delivery()
         var progress: [StreamID: StreamProgress] = [:]
         var isUnsaved = false
@@ -239,112 +239,22 @@ final class OutputRunner: Sendable {
         report(problem.words)
     }
 
-    // MARK: - Positions
-
-    /// Where to begin, and when that was saved.
-    private func begin() async throws -> (progress: [StreamID: StreamProgress], saved: Timestamp) {
-        let now = clock.now
-        let contents = try await onThread { [files] in try files.open() }
-        let setAside = try await onThread { [files] in files.setAside.count }
-        update { [files] in
-            $0.setAsideBefore = setAside
-            $0.setAsideFile = files.setAside.isThere ? files.setAside.path : $0.setAsideFile
-        }
-        switch contents {
-        case .progress(let progress):
-            return (progress, files.state.saved ?? now)
-        case .damaged(let reason):
-            diagnostics.log(
-                .warning,
-                "output \(settings.name): \(files.state.path): \(reason); everything that is stored is sent again"
-            )
-            return ([:], now)
-        case .absent:
-            return try await onThread { [settings, store, files] in
-                let ends = try settings.startsAtBeginning ? [:] : RecordSource.ends(settings, in: store)
-                try files.state.save(ends)
-                return (ends, now)
-            }
-        }
-    }
-
-    private func advance(_ session: inout Session, past batch: OutputBatch) {
-        guard !batch.moved.isEmpty else {
-            return
-        }
-        session.progress.merge(batch.moved) { $1 }
-        session.isUnsaved = true
-        let bytes = UInt64(batch.bytes.count)
-        shared.withLockedValue { shared in
-            shared.progress = session.progress
-            shared.status.counters.bytes += bytes
-            shared.status.counters.gaps += batch.gaps
-            shared.status.counters.gapBytes += batch.gapBytes
-        }
-    }
-
-    private func save(_ session: inout Session) async {
-        session.lastSaved = clock.monotonicMicroseconds()
-        let now = clock.now
-        if let saved = await write(session.progress) {
-            (session.progress, session.saved) = (saved, now)
-            session.isUnsaved = false
-        }
-    }
-
-    /// Writes the positions to the file, without those in VMs that were removed and delivered; returns them, or nil when
-    /// that was not possible.
-    @discardableResult
-    private func write(_ progress: [StreamID: StreamProgress]) async -> [StreamID: StreamProgress]? {
-        do {
-            return try await onThread { [files, store] in
-                let remaining = try RemovedText.remaining(of: progress, in: store)
-                try files.state.save(remaining)
-                return remaining
-            }
-        } catch {
-            diagnostics.log(.error, "output \(settings.name): its position cannot be saved: \(error)")
-            return nil
-        }
-    }
-
-    private func perform(_ command: OutputCommand, _ session: inout Session) async {
-        do {
-            switch command.action {
-            case .skip:
-                let ends = try await onThread { [settings, store] in try RecordSource.ends(settings, in: store) }
-                session.progress.merge(ends) { StreamProgress(cursor: $1.cursor, time: $0.time) }
-            case .replay(let moment):
-                session.progress = try await onThread { [settings, store] in
-                    try RecordSource.positions(since: moment, settings, in: store)
-                }
-            }
-            await save(&session)
-            command.whenDone(nil)
-        } catch {
-            command.whenDone("\(error)")
-        }
-    }
-
     // MARK: - Status
 
     /// The present state. Reads the ends of the streams.
     func status() async -> OutputStatus {
         let (known, progress) = shared.withLockedValue { ($0.status, $0.progress) }
         var status = known
-        let ends = try? await onThread { [settings, store] in try RecordSource.ends(settings, in: store) }
-        status.behind = ends?.reduce(UInt64(0)) { sum, end in
-            let offset = progress[end.key]?.cursor.offset ?? 0
-            return sum + (end.value.cursor.offset - min(end.value.cursor.offset, offset))
-        }
+        let ends = try? await onThread { [settings, store] in try RecordSource.ends(settings.scope, in: store) }
+        status.behind = ends.map { Self.bytes(from: progress, to: $0) }
         return status
     }
 
-    private func update(_ body: (inout OutputStatus) -> Void) {
+    func update(_ body: (inout OutputStatus) -> Void) {
         shared.withLockedValue { body(&$0.status) }
     }
 
-    private func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await threads.runIfActive(body)
     }
 }

@@ -39,6 +39,9 @@ public struct OutputSettings: Hashable, Sendable {
         self.destination = destination
     }
 
+    /// The VMs and the streams whose records are sent.
+    var scope: OutputScope { OutputScope(vms: vms, streams: streams) }
+
     /// What is read of the store.
     var selection: Selection {
         var selection = Selection()

@@ -7,14 +7,17 @@ import SystemIO
 
 /// The saved positions of an output: a file of text in the store's folder `outputs`.
 ///
-/// The first line names the format. Then follows a line for each stream: `vm/stream cursor times`, with the times in
-/// nanoseconds that the next ones follow, separated by commas, or `-` (`RisingTime.text`). The last line is `crc32c` and the checksum of the lines before, in hexadecimal.
+/// The first line names the format. The next one is `scope` and the output's scope as JSON, which files of earlier versions
+/// do not have. Then follows a line for each stream: `vm/stream cursor times`, with the times in nanoseconds that the next
+/// ones follow, separated by commas, or `-` (`RisingTime.text`). The last line is `crc32c` and the checksum of the lines
+/// before, in hexadecimal.
 /// The file is replaced as a whole, so a crash leaves the old or the new one.
 struct OutputState {
     /// What the file says.
     enum Contents {
         case absent
-        case progress([StreamID: StreamProgress])
+        /// The positions, and the scope of the output that saved them; nil: unknown.
+        case progress([StreamID: StreamProgress], OutputScope?)
         /// It cannot be used, for this reason.
         case damaged(String)
     }
@@ -24,6 +27,7 @@ struct OutputState {
     let fileSystem: any FileSystem
 
     private static let head = "guestlog-output 1\n"
+    private static let scopeName = "scope "
     private static let checksumName = "crc32c "
 
     private var file: String { name.text + ".state" }
@@ -44,13 +48,16 @@ struct OutputState {
         fileSystem.status(path).map { Timestamp(microseconds: $0.modifiedMicroseconds) }
     }
 
-    func save(_ progress: [StreamID: StreamProgress]) throws(SystemError) {
+    func save(_ progress: [StreamID: StreamProgress], _ scope: OutputScope) throws(SystemError) {
         try fileSystem.clear(path, for: .regular)
-        try fileSystem.replace(file, in: folder, with: Self.text(of: progress))
+        try fileSystem.replace(file, in: folder, with: Self.text(of: progress, scope))
     }
 
-    static func text(of progress: [StreamID: StreamProgress]) -> [UInt8] {
+    static func text(of progress: [StreamID: StreamProgress], _ scope: OutputScope?) -> [UInt8] {
         var text = Array(head.utf8)
+        if let scope {
+            text += Array(scopeName.utf8) + scope.json.bytes + [Lines.feed]
+        }
         for (stream, value) in progress.sorted(by: { ($0.key.vm, $0.key.stream) < ($1.key.vm, $1.key.stream) }) {
             text += Array("\(stream.vm)/\(stream.stream) \(value.cursor) \(value.time.text)\n".utf8)
         }
@@ -67,7 +74,12 @@ struct OutputState {
             return .damaged("it does not match its checksum")
         }
         var progress: [StreamID: StreamProgress] = [:]
+        var scope: OutputScope?
         for line in lines.dropFirst().dropLast() {
+            if line.hasPrefix(scopeName) {
+                scope = (try? JSON(parsing: line.dropFirst(scopeName.count).utf8)).flatMap { OutputScope($0) }
+                continue
+            }
             let words = line.split(separator: " ")
             guard words.count == 3, let stream = StreamID(folder: String(words[0])),
                 let cursor = Cursor(String(words[1])),
@@ -77,7 +89,7 @@ struct OutputState {
             }
             progress[stream] = StreamProgress(cursor: cursor, time: time)
         }
-        return .progress(progress)
+        return .progress(progress, scope)
     }
 
     private static func checksum(_ bytes: [UInt8]) -> UInt32 {

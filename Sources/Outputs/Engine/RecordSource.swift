@@ -57,26 +57,27 @@ final class RecordSource: @unchecked Sendable {
         )
     }
 
-    /// The end of every stream that an output with `settings` reads.
-    static func ends(_ settings: OutputSettings, in store: Store) throws -> [StreamID: StreamProgress] {
-        let shown = store.showing(settings.vms)
+    /// The end of every stream in `scope`.
+    static func ends(_ scope: OutputScope, in store: Store) throws -> [StreamID: StreamProgress] {
+        let shown = store.showing(scope.vms)
         var ends: [StreamID: StreamProgress] = [:]
         for vm in try shown.vms() {
-            for stream in try shown.streams(of: vm.directory) where settings.streams?.contains(stream.stream) ?? true {
+            for stream in try shown.streams(of: vm.directory) where scope.contains(stream.stream) {
                 ends[stream] = StreamProgress(cursor: try shown.reader(of: stream).end())
             }
         }
         return ends
     }
 
-    /// Where the first line of each stream begins that was received at `moment` or later; its end when there is none.
+    /// Where the first line of each stream in `scope` begins that was received at `moment` or later; its end when there is
+    /// none.
     static func positions(
         since moment: Timestamp,
-        _ settings: OutputSettings,
+        _ scope: OutputScope,
         in store: Store
     ) throws -> [StreamID: StreamProgress] {
-        let shown = store.showing(settings.vms)
-        var positions = try ends(settings, in: store)
+        let shown = store.showing(scope.vms)
+        var positions = try ends(scope, in: store)
         for vm in try shown.vms() {
             for stream in positions.keys where stream.vm == vm.directory {
                 var selection = Selection()
