@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import LogModel
 import LogStore
 import SystemIO
@@ -41,5 +42,25 @@ import Testing
         try fixture.append("root\n", vm: "other")
         try fixture.start(settings)
         #expect(await awaits { lines() == begun + ["stdout F ", "stdout F root"] })
+    }
+
+    @Test("what is no regular file is refused with its kind and the remedy", arguments: ["link", "fifo", "device"])
+    func special(kind: String) async throws {
+        let fixture = OutputFixture()
+        let path = kind == "device" ? "/dev/null" : fixture.path + "/out"
+        switch kind {
+        case "link": #expect(symlink("/dev/stdout", path) == 0)
+        case "fifo": #expect(mkfifo(path, 0o600) == 0)
+        default: break
+        }
+        try fixture.append("line\n")
+        for format in [FileFormat.ndjson, .cri] {
+            let service = try fixture.start(OutputSettings.all(.file(FileSettings(.path(path), format: format))))
+            #expect(await awaits { await service.statuses()[0].problem != nil })
+            let problem = try #require(await service.statuses()[0].problem)
+            let word = ["link": "a symbolic link", "fifo": "a FIFO", "device": "a character device"][kind]!
+            #expect(problem.contains("open \(path): it is \(word)") && problem.contains("type stdout"))
+            service.stop()
+        }
     }
 }
