@@ -78,23 +78,14 @@ public final class HTTPClient: Sendable {
         connections.forEach { $0.connection.close() }
     }
 
-    /// Sends `request`; returns the whole response, whose body may have `maximumBody` bytes.
+    /// Sends `request`; returns the whole response, whose body may have `maximumBody` bytes. Throws when the exchange takes
+    /// longer than `request.wholeTimeout`, also when each piece of the response comes in time.
     public func send(
         _ request: HTTPRequest,
         maximumBody: Int = HTTPResponse.defaultMaximum
     ) async throws -> HTTPResponse {
         let exchange = try await open(request)
-        var body: [UInt8] = []
-        while let piece = try await exchange.next() {
-            guard body.count + piece.count <= maximumBody else {
-                exchange.close()
-                throw HTTPClientError(
-                    .tooLarge,
-                    "\(endpoint): the response has more than \(maximumBody) bytes"
-                )
-            }
-            body += piece
-        }
+        let body = try await exchange.body(maximum: maximumBody)
         return HTTPResponse(status: exchange.status, headers: exchange.headers, body: body)
     }
 
@@ -116,9 +107,11 @@ public final class HTTPClient: Sendable {
         _ head: HTTPRequestHead,
         on connection: HTTPConnection
     ) async throws -> HTTPExchange {
-        try await withTaskCancellationHandler {
+        let begin = ContinuousClock.now
+        return try await withTaskCancellationHandler {
             let response = try await connection.begin(head, request.body, timeout: request.timeout)
-            return HTTPExchange(response, on: connection) { [weak self] connection in
+            let limit = request.wholeTimeout
+            return HTTPExchange(response, on: connection, since: begin, within: limit) { [weak self] connection in
                 guard let self else {
                     return connection.close()
                 }

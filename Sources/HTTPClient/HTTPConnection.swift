@@ -15,7 +15,7 @@ final class HTTPConnection: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
 
-    private let endpoint: String
+    let endpoint: String
     private let installed = NIOLockedValueBox<(any Channel)?>(nil)
     private let requestTimeout = NIOLockedValueBox(Duration.seconds(30))
 

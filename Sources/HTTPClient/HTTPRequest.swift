@@ -14,6 +14,9 @@ public struct HTTPRequest: Sendable {
     public var body: [UInt8]
     /// The time limit for sending the request and receiving the response's head, and then for each piece of its body.
     public var timeout = Duration.seconds(30)
+    /// The time limit for the whole exchange, where the whole response is awaited: a server that sends its body byte by
+    /// byte is given up, too.
+    var wholeTimeout: Duration { timeout * 2 }
     /// Whether the request may be sent again when a reused connection fails before the response begins.
     var isRepeatable = true
 
@@ -67,16 +70,22 @@ public final class HTTPExchange: Sendable {
     private let onReuse: @Sendable (HTTPConnection) -> Void
     private let isKeptAlive: Bool
     private let hasEnded = NIOLockedValueBox(false)
+    /// When the exchange began, and how long it may take where the whole response is awaited.
+    private let begin: ContinuousClock.Instant
+    private let limit: Duration
 
     init(
         _ head: HTTPResponseHead,
         on connection: HTTPConnection,
+        since begin: ContinuousClock.Instant,
+        within limit: Duration,
         onReuse: @escaping @Sendable (HTTPConnection) -> Void
     ) {
         status = Int(head.status.code)
         headers = head.headers
         isKeptAlive = head.isKeepAlive
         self.connection = connection
+        (self.begin, self.limit) = (begin, limit)
         self.onReuse = onReuse
     }
 
@@ -97,6 +106,32 @@ public final class HTTPExchange: Sendable {
     /// The next piece of the body; nil at its end.
     public func next() async throws -> [UInt8]? {
         try await next(timeout: connection.timeout)
+    }
+
+    /// The rest of the body, which may have `maximum` bytes. Throws `HTTPClientError` when it has more, or when the whole
+    /// exchange takes too long.
+    public func body(maximum: Int) async throws -> [UInt8] {
+        var body: [UInt8] = []
+        let end = begin + limit
+        do {
+            while true {
+                let left = max(.zero, ContinuousClock.now.duration(to: end))
+                guard let piece = try await next(timeout: min(connection.timeout, left)) else {
+                    return body
+                }
+                guard body.count + piece.count <= maximum else {
+                    let words = "the response has more than \(maximum) bytes"
+                    throw HTTPClientError(.tooLarge, "\(connection.endpoint): \(words)")
+                }
+                body += piece
+            }
+        } catch let error as HTTPClientError where error.kind == .timeout && end <= .now {
+            let words = "did not send its whole response within \(limit.components.seconds) s"
+            throw HTTPClientError(.timeout, "\(connection.endpoint) \(words)")
+        } catch {
+            close()
+            throw error
+        }
     }
 
     private func piece(timeout: Duration?) async throws -> [UInt8]? {

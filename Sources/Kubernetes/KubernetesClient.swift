@@ -167,13 +167,10 @@ public final class KubernetesClient: Sendable {
     }
 
     private func body(of exchange: HTTPExchange) async throws -> [UInt8] {
-        var body: [UInt8] = []
-        while let piece = try await exchange.next() {
-            body += piece
-            guard body.count <= Self.maximumBody else {
-                throw KubernetesError("\(server) sent more than \(Self.maximumBody) bytes")
-            }
+        do {
+            return try await exchange.body(maximum: Self.maximumBody)
+        } catch let error as HTTPClientError where error.kind == .tooLarge {
+            throw KubernetesError("\(server) sent more than \(Self.maximumBody) bytes")
         }
-        return body
     }
 }

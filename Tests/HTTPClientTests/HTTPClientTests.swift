@@ -116,6 +116,23 @@ private func client(_ url: String, _ change: (inout HTTPClient.Settings) -> Void
         await #expect(throws: (any Error).self) { _ = try await task.value }
     }
 
+    @Test("a server that sends its response byte by byte is given up in time, but not where the response is a stream")
+    func drip() async throws {
+        let server = try StandInServer { request in .drip(request.target == "/stream" ? 300 : 5000) }
+        let client = client(server.url)
+        var request = HTTPRequest(.GET, "/")
+        request.timeout = .milliseconds(500)
+        let error = await #expect(throws: HTTPClientError.self) { _ = try await client.send(request) }
+        #expect(error?.kind == .timeout)
+        request.target = "/stream"
+        let exchange = try await client.open(request)
+        var count = 0
+        while let piece = try await exchange.next(timeout: .seconds(30)) {
+            count += piece.count
+        }
+        #expect(count == 300)
+    }
+
     @Test("a server that is not there, or does not speak HTTP, is named in the error")
     func unreachable() async throws {
         let error = await #expect(throws: HTTPClientError.self) {

@@ -24,6 +24,8 @@ public final class StandInServer: Sendable {
         case bytes([UInt8], headers: [(String, String)] = [])
         /// A body in chunks, each sent when the one before was written; then its end, or the end of the connection.
         case chunks([String], isCut: Bool)
+        /// A body of so many bytes, of which one is sent every few milliseconds.
+        case drip(Int)
         /// The connection is closed without an answer.
         case cut
         /// There is never an answer.
@@ -114,6 +116,7 @@ public final class StandInServer: Sendable {
             case .cut: context.close(promise: nil)
             case .silence: break
             case .bytes(let bytes, let headers): write(200, bytes, headers, context)
+            case .drip(let count): drip(count, context)
             case .chunks(let chunks, let isCut): write(chunks, isCut: isCut, context)
             case .status(let status, let body, let headers): write(status, Array(body.utf8), headers, context)
             }
@@ -131,6 +134,27 @@ public final class StandInServer: Sendable {
             context.write(wrapOutboundOut(.head(head)), promise: nil)
             context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        }
+
+        private func drip(_ count: Int, _ context: ChannelHandlerContext) {
+            let headers: HTTPHeaders = ["Content-Length": String(count)]
+            let head = HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)
+            context.write(wrapOutboundOut(.head(head)), promise: nil)
+            let channel = context.channel
+            let left = NIOLockedValueBox(count)
+            context.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(5)) { task in
+                let isLast = left.withLockedValue { left in
+                    left -= 1
+                    return left <= 0
+                }
+                if isLast || !channel.isActive {
+                    task.cancel()
+                }
+                channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(ByteBuffer(string: "x"))), promise: nil)
+                if isLast {
+                    channel.writeAndFlush(HTTPServerResponsePart.end(nil), promise: nil)
+                }
+            }
         }
 
         private func write(_ chunks: [String], isCut: Bool, _ context: ChannelHandlerContext) {

@@ -56,7 +56,9 @@ final class ForwardConnection: Sendable {
         return chunk
     }
 
+    /// The next message; all of it has to come within `limit`.
     private func next(within limit: Duration) async throws -> MessagePackValue {
+        let end = ContinuousClock.now + limit
         while true {
             let value = try received.withLockedValue { received throws -> MessagePackValue? in
                 var reader = MessagePackReader(received[...])
@@ -74,7 +76,7 @@ final class ForwardConnection: Sendable {
             if let value {
                 return value
             }
-            guard let more = try await bytes.read(within: limit) else {
+            guard let more = try await bytes.read(within: max(.zero, ContinuousClock.now.duration(to: end))) else {
                 throw HTTPClientError(.closed, "\(peer) closed the connection")
             }
             received.withLockedValue { $0 += more }

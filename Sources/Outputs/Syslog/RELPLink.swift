@@ -89,6 +89,7 @@ actor RELPLink: StreamSyslogLink {
     }
 
     private func answer(on connection: ByteConnection) async throws -> RELPReader.Frame {
+        let end = ContinuousClock.now + OutputLimits.answer
         while true {
             if let answer = try reader.next() {
                 guard answer.command == "rsp" else {
@@ -96,7 +97,8 @@ actor RELPLink: StreamSyslogLink {
                 }
                 return answer
             }
-            guard let bytes = try await connection.read(within: OutputLimits.answer) else {
+            let left = max(.zero, ContinuousClock.now.duration(to: end))
+            guard let bytes = try await connection.read(within: left) else {
                 throw HTTPClientError(.closed, "\(peer) closed the connection")
             }
             reader.append(bytes)
