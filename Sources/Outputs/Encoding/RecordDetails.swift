@@ -14,6 +14,7 @@ enum RecordDetails {
     private static let isOpen = "guestlog.gap.open"
     private static let boot = "guestlog.boot"
     private static let stored = "guestlog.time"
+    private static let continues = "guestlog.continues"
 
     /// Every name has this beginning.
     static let prefix = "guestlog."
@@ -23,6 +24,9 @@ enum RecordDetails {
         var details: [(name: String, value: String)] = []
         if record.time / 1000 != record.stored.microseconds {
             details.append((stored, record.stored.description))
+        }
+        if record.continuesPiece {
+            details.append((continues, "true"))
         }
         switch record.event {
         case .gap(let gap):
@@ -47,6 +51,7 @@ enum RecordDetails {
         if let time = details(stored).flatMap({ Timestamp(rfc3339: $0.utf8) }) {
             record.time = time
         }
+        record.continuesPiece = details(continues) != nil
         guard record.id.isEvent else {
             return
         }

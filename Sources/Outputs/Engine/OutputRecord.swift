@@ -77,6 +77,8 @@ struct OutputRecord {
     var isPartial = false
     /// Whether it continues the line of the record before it in its stream.
     var continuesPart = false
+    /// Whether that was a piece, sent before its end was received: then both are one line of the store.
+    var continuesPiece = false
     let event: Event?
 
     /// A record at `position`, or an event there. A piece of a line that is sent before its rest ends at `pieceEnd`, and has

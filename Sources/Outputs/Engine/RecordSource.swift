@@ -20,8 +20,8 @@ final class RecordSource: @unchecked Sendable {
     /// By the index of the stream in `entries`.
     private var origins: [RecordOrigin] = []
     private var times: [RisingTime] = []
-    /// By stream, where its last record ends, when the end of its line is missing.
-    private var partEnds: [Int: UInt64] = [:]
+    /// By stream, where its last record ends, when the end of its line is missing, and whether it is a piece.
+    private var partEnds: [Int: (end: UInt64, isPiece: Bool)] = [:]
     private var streamIndexes: [StreamID: Int] = [:]
 
     /// Reads `store` from where `progress` ended; streams that it does not name from their beginning. `saved` is when
@@ -195,8 +195,10 @@ final class RecordSource: @unchecked Sendable {
         record.severity = decoded.severity
         record.fields = decoded.record
         record.isPartial = !line.isWhole && !line.endsRow
-        record.continuesPart = partEnds[stream] == line.start.offset
-        partEnds[stream] = record.isPartial ? line.end : nil
+        let part = partEnds[stream].flatMap { $0.end == line.start.offset ? $0 : nil }
+        record.continuesPart = part != nil
+        record.continuesPiece = part?.isPiece ?? false
+        partEnds[stream] = record.isPartial ? (line.end, isPiece) : nil
         decoded.withText { text -> Void in
             guard !redaction.isEmpty else {
                 record.text = text

@@ -166,14 +166,20 @@ public struct FleetQuery {
             if request.selection.follow {
                 _ = overlap.filterNew(page, at: now.microseconds * 1000)
             }
-            let admitted = page.filter(rendering.admits)
-            found += admitted.map(\.nanoseconds)
+            // A line that was sent in pieces is counted where it begins, and may match where a piece does not.
+            let filters = request.selection.filtersByText
+            let admitted = page.filter { $0.event == nil && ($0.isPiece || rendering.admits($0)) }
+            found += admitted.filter { !$0.isPiece || !filters && !$0.continuesPiece }.map(\.nanoseconds)
             records += admitted
             records += page.filter { $0.event != nil && (rendering.shows($0) || !request.selection.filtersByText) }
         }
         overlap.raise(to: pages.isDone ? range.lowerBound : pages.rest.upperBound)
         var order = FleetOrder(streams)
-        let ready = order.add(records, completeUntil: .max)
+        var ready = order.add(records, completeUntil: .max)
+        if !pages.isDone {
+            // It begins before the lines that are wanted.
+            ready.removeAll(where: \.continuesPiece)
+        }
         var (start, left) = (ready.endIndex, count)
         while start > 0, left > 0 {
             start -= 1

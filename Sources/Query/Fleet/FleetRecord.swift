@@ -33,6 +33,9 @@ public struct FleetRecord: Equatable, Sendable {
     public var severity: Severity?
     /// Whether the end of the line is missing.
     public var isPartial: Bool
+    /// Whether the record before it in its stream is the beginning of its line, which was sent before its end was received
+    /// (`RecordID.pieceEnd`).
+    public var continuesPiece = false
     /// What happened; nil for a line.
     public var event: StreamEvent.Kind?
 
@@ -44,6 +47,16 @@ public struct FleetRecord: Equatable, Sendable {
         self.text = text
         fields = []
         isPartial = false
+    }
+
+    /// Whether it is a part of a line that was sent before its end was received, or the rest of one.
+    public var isPiece: Bool { id.pieceEnd != nil || continuesPiece }
+
+    /// Adds the rest of its line.
+    public mutating func append(_ rest: FleetRecord) {
+        text += rest.text
+        isPartial = rest.isPartial
+        id.pieceEnd = rest.id.pieceEnd
     }
 
     /// The line with its end, in the encoding of the store.

@@ -28,8 +28,11 @@ private struct ReadBackFixture {
     let source: FleetSource
     let entries: StandInEntries
 
-    init(_ kind: FleetSource.Kind, tellsLabels: Bool = true, burst: Int = 50) async throws {
-        try Self.fill(fixture, burst: burst)
+    /// With `burst` lines of one microsecond among others; nil: nothing is stored yet.
+    init(_ kind: FleetSource.Kind, tellsLabels: Bool = true, burst: Int? = 50) async throws {
+        if let burst {
+            try Self.fill(fixture, burst: burst)
+        }
         let output: OutputSettings
         switch kind {
         case .loki:
@@ -197,6 +200,45 @@ private struct NamedRequest: Sendable, CustomStringConvertible {
         let answers = try await fixture.answers(NamedRequest { $0.selection.tail = 1110 }.request, page: 300)
         #expect(answers.engine == answers.store)
         #expect(fixture.entries.largestAnswer <= 300)
+    }
+
+    @Test("a line that was sent in pieces is one line, also for the count", arguments: FleetSource.Kind.allCases)
+    private func pieces(kind: FleetSource.Kind) async throws {
+        let fixture = try await ReadBackFixture(kind, burst: nil)
+        let store = fixture.fixture
+        try store.append("db 0\npassword: ", vm: "db")
+        try store.append("line 0\nlogin: ")
+        #expect(await awaits { fixture.entries.all.count { ["login: ", "password: "].contains($0.text) } == 2 })
+        // What is missing there ends the line.
+        let since = ReadBackFixture.start.advanced(byMicroseconds: 1000)
+        let gap = GapDetail(reason: .rateLimit, bytes: 4096, lines: 7, since: since, isClosed: true)
+        try store.mark(RecordDetail(gap: gap), vm: "db")
+        try store.append("db 1\n", vm: "db")
+        try store.append("root\n" + String(repeating: "x", count: 70_000) + "\nlast\n")
+        #expect(await awaits { fixture.entries.count == 10 })
+        let pattern = try RequestWords.pattern("login: root", ignoreCase: nil)
+        var requests = [NamedRequest("web") { $0.selection.pattern = pattern }]
+        requests.append(
+            NamedRequest { request in
+                request.selection.pattern = pattern
+                request.selection.tail = 1
+            }
+        )
+        for format in [OutputFormat.text, .short, .json, .logfmt] {
+            requests += [NamedRequest(format: format), NamedRequest("web", format: format) { $0.selection.head = 2 }]
+            requests += (1...9).flatMap { tail in
+                [
+                    NamedRequest("web", format: format) { $0.selection.tail = tail },
+                    NamedRequest(format: format) { $0.selection.tail = tail },
+                ]
+            }
+        }
+        for request in requests {
+            for page in [2, 3, 1000] {
+                let answers = try await fixture.answers(request.request, page: page)
+                #expect(answers.engine == answers.store, "\(request), pages of \(page)")
+            }
+        }
     }
 
     @Test("an answer of Loki that does not tell labels and metadata apart is read too")
