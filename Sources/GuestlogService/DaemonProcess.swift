@@ -59,10 +59,16 @@ final class DaemonProcess {
             discarded([:])
             return
         }
-        let table = Result { () throws(SystemError) in try keeper.takeOver() }
-        discarded((try? table.get()) ?? [:])
+        var table: [String: DiscardedOutput] = [:]
+        do throws(SystemError) {
+            table = try keeper.takeOver()
+        } catch {
+            diagnostics.log(.warning, "\(error): what it has discarded is not counted")
+        }
+        discarded(table)
+        // A keeper that is stopped gets both messages when it goes on.
         let lease = shard.loop.perform { Result { () throws(SystemError) in try keeper.acquireLease() } }
-        for case .failure(let error) in [table.map { _ in }, lease] {
+        if case .failure(let error) = lease {
             capture.problems.report(
                 "keeper",
                 "\(error): it may read consoles beside this daemon; end guestlog keep and start it again",
