@@ -40,8 +40,11 @@ struct StoreOpening: Sendable {
             }
             try FolderAccess.check(store.root)
             try StoreIdentity.checkAccess(to: store)
-            if isExclusive, StoreLock.isHeld(of: store), !(StoreLock.holder(of: store).map(willEnd) ?? isUnlocked) {
-                throw StoreLock.held(store)
+            if isExclusive, StoreLock.isHeld(of: store) {
+                let holders = StoreLock.holders(of: store)
+                guard holders.isEmpty ? isUnlocked : holders.contains(where: willEnd) else {
+                    throw StoreLock.held(store)
+                }
             }
         } catch  where error.isTransient {}
     }
@@ -68,8 +71,8 @@ final class StoreLock: @unchecked Sendable {
         (try? StoredFile(store.root + "/" + name, .read, on: store.fileSystem))?.isLocked ?? false
     }
 
-    /// The process that holds the lock; nil when that is not known.
-    static func holder(of store: Store) -> Int32? { ProcFile.lockHolder(ofFileAt: store.root + "/" + name) }
+    /// The processes that may hold the lock; none when that is not known.
+    static func holders(of store: Store) -> [Int32] { ProcFile.lockHolders(ofFileAt: store.root + "/" + name) }
 
     /// The error of a store whose lock is held.
     static func held(_ store: Store) -> SystemError {

@@ -51,12 +51,20 @@ public enum ProcFile {
         (try? LinuxFileSystem().names(in: folder)) ?? []
     }
 
-    /// The process that holds a lock on the file at `path`, according to /proc/locks (proc_locks(5)): `1: FLOCK ADVISORY
-    /// WRITE 3523 fd:01:1234 0 EOF`. nil when there is none, or it is outside this process's namespaces.
+    /// The process that holds a lock on the file at `path`; nil when there is none, or it is not known which.
     public static func lockHolder(ofFileAt path: String) -> Int32? {
+        let holders = lockHolders(ofFileAt: path)
+        return holders.count == 1 ? holders.first : nil
+    }
+
+    /// The processes that may hold a lock on the file at `path`, according to /proc/locks (proc_locks(5)): `1: FLOCK
+    /// ADVISORY WRITE 3523 fd:01:1234 0 EOF`. Files of other file systems can have the same inode number, and the device's
+    /// is not always that of stat(2). Processes outside this process's namespaces are not among them.
+    public static func lockHolders(ofFileAt path: String) -> [Int32] {
         guard let inode = (try? FileAttributes(following: path))?.identity.inode else {
-            return nil
+            return []
         }
+        var holders: [Int32] = []
         for line in text("/proc/locks", limit: 1 << 20).split(separator: "\n") {
             let fields = line.split(separator: " ")
             guard fields.count > 5, fields[1] == "FLOCK", fields[5].split(separator: ":").last == "\(inode)",
@@ -64,9 +72,9 @@ public enum ProcFile {
             else {
                 continue
             }
-            return process
+            holders.append(process)
         }
-        return nil
+        return holders
     }
 
     /// The id of this boot of the kernel.
