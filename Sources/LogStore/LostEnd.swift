@@ -38,7 +38,7 @@ extension StreamReader {
             isKnown = isKnown && size != nil
             known = max(known, extent.base + UInt64(min(size ?? 1, StoreLimits.pairLimit)))
         }
-        guard known > cursor.offset else {
+        guard known > cursor.offset, !files.isIncomplete else {
             return nil
         }
         let modified = files.fileSystem.status(path)?.modifiedMicroseconds ?? 0

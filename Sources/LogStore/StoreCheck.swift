@@ -29,7 +29,8 @@ public struct StoreCheck {
         self.store = store
     }
 
-    /// Checks one VM. Throws when a file of it cannot be read for lack of permission, unless the store leaves that out.
+    /// Checks one VM. Throws when a file of it cannot be read for lack of permission; a stream that the store leaves out is
+    /// passed over.
     public func check(_ vm: Store.VM) throws(SystemError) -> VM {
         let isWritten = store.isWritten(vm)
         let first = try scan(vm, isWritten)
@@ -135,13 +136,12 @@ public struct StoreCheck {
 }
 
 extension Damage {
-    /// What `status`, of what is at the path of a folder, shows; nil when that is a folder, or when nothing is there. A link
-    /// is not followed by readers.
+    /// What `status`, of what is at the path of a folder, shows; nil when that is a folder, or when nothing is there.
     init?(_ path: String, insteadOfFolder status: FileAttributes?, lost: Range<UInt64>? = nil) {
         guard let status, !status.isDirectory else {
             return nil
         }
-        let remedy = "move it away, and put the folder itself there, or restore that from a backup"
+        let remedy = "move it away; if a folder was there, put it back, or restore it from a backup"
         self.init(path, "is \(status.kind), not a directory", lost: lost, remedy: remedy)
     }
 }

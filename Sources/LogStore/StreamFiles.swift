@@ -13,6 +13,8 @@ final class StreamFiles {
     private var pairs: [UInt64: PairFile] = [:]
     /// Unreadable files and the reasons: they have no blocks until everything is forgotten.
     private(set) var unreadable: [StreamLayout.Extent: SystemError] = [:]
+    /// Whether something was left out that this user may not read: what is missing is not lost then.
+    private(set) var isIncomplete = false
 
     /// Maximum number of segments held open by one reader.
     private static let openSegments = 16
@@ -46,7 +48,11 @@ final class StreamFiles {
         }
     }
 
-    private func leavesOut(_ error: SystemError) -> Bool { forbidden?.add(error) ?? false }
+    private func leavesOut(_ error: SystemError) -> Bool {
+        let isLeftOut = forbidden?.add(error) ?? false
+        isIncomplete = isIncomplete || isLeftOut
+        return isLeftOut
+    }
 
     /// Updates the view; returns whether anything was added.
     func refresh() throws(SystemError) -> Bool {

@@ -180,7 +180,7 @@ public final class StreamReader {
         let isJump =
             batch.start % StoreLimits.restartStride == 0 && batch.block.offset == batch.start
             && batch.block.records[batch.firstRecord].flags.contains(.gap)
-        if batch.start > begin, !isJump {
+        if batch.start > begin, !isJump, !files.isIncomplete {
             let first = max(position, begin, StoreLimits.lastJump(before: batch.start))
             missing.append(.init(from: first, to: batch.start, reason: .corruption))
         }
