@@ -69,6 +69,11 @@ public final class Problems: Sendable {
         clear(Subject(subject))
     }
 
+    /// Clears the problems of the VM in `folder`.
+    func clear(folder: String) {
+        current.withLock { current in current = current.filter { $0.key.folder != folder } }
+    }
+
     /// Clears the problem of `subject`, and returns it; nil when there was none.
     @discardableResult
     public func clear(_ subject: Subject) -> String? {

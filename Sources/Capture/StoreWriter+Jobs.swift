@@ -60,10 +60,10 @@ extension StoreWriter {
         for stream in streams.all(of: key) {
             stream.writer?.roll()
             failing[ObjectIdentifier(stream)] = nil
-            // What could not be stored of it is not stored later either.
-            problems.clear(Problems.Subject(stream.key))
             closeStream(stream)
         }
+        // What could not be stored of it is not stored later either.
+        problems.clear(folder: key.withoutInstance.directoryName)
         noteWhenOnDisk(nil, of: key, in: try streams.end(key))
     }
 

@@ -228,7 +228,16 @@ final class StreamTable: @unchecked Sendable {
 
     /// Throws the error that `end` would throw now.
     func checkEnd(of vm: VMIdentity) throws(SystemError) {
-        try store(of: vm, waits: true).checkEnd()
+        let wasOpen = vms[vm.withoutAlias] != nil
+        do throws(SystemError) {
+            try store(of: vm, waits: true).checkEnd()
+        } catch {
+            // It would count as written.
+            if !wasOpen, let opened = vms.removeValue(forKey: vm.withoutAlias) {
+                close(opened)
+            }
+            throw error
+        }
     }
 
     /// Notes that a stream or VM that was closed in `directory` is on disk; returns whether all are.

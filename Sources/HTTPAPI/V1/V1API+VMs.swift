@@ -83,22 +83,27 @@ extension V1API {
         }
         let (identity, folder) = (vm.identity.withoutInstance, vm.identity.withoutInstance.directoryName)
         let capture = context.capture
-        let consoles = context.hub.knownDefinitions().map(\.key).filter { $0.vm.directoryName == folder }
-        if !consoles.isEmpty, let error = await Self.result({ capture.checkEnd(of: identity, $0) }) {
-            throw APIError(500, "\(word) was not deleted, and is captured as before: \(error)")
+        let isCaptured = context.hub.knownDefinitions().contains { $0.key.vm.directoryName == folder }
+        if isCaptured, let error = await Self.result({ capture.checkEnd(of: identity, $0) }) {
+            throw Self.error(error, "\(word) was not deleted, and is captured as before")
         }
         try await context.control { [hub = context.hub] in
-            for console in consoles {
-                _ = hub.remove(console)
+            for definition in hub.knownDefinitions() where definition.key.vm.directoryName == folder {
+                _ = hub.remove(definition.key)
             }
         }
         if let error = await Self.result({ capture.end(identity, $0) }) {
-            let removed = consoles.isEmpty ? "" : "its consoles were removed, but "
-            throw APIError(500, "\(removed)the deletion of \(word) was not recorded; repeat it: \(error)")
+            let removed = isCaptured ? "its consoles were removed, but " : ""
+            throw Self.error(error, "\(removed)the deletion of \(word) was not recorded; repeat it")
         }
         // Wakes followers of the VM, which then see its end.
         context.capture.notifier.notify(vm: vm.directory)
         return Response(.object([("ended", .string(vm.identity.name))]))
+    }
+
+    /// The error of an end that failed with `error`. That another process writes the VM is no fault of the server.
+    private static func error(_ error: SystemError, _ words: String) -> APIError {
+        APIError(error.code == SystemError.wouldBlock ? 409 : APIError(of: error).status, "\(words): \(error)")
     }
 
     /// What the writer's thread passes to the function given to `call`.
