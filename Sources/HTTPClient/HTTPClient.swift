@@ -78,6 +78,9 @@ public final class HTTPClient: Sendable {
         connections.forEach { $0.connection.close() }
     }
 
+    /// Whether requests to a proxy have a user and a password.
+    public var hasProxyPassword: Bool { settings.proxy?.authorization != nil }
+
     /// Sends `request`; returns the whole response, whose body may have `maximumBody` bytes. Throws when the exchange takes
     /// longer than `request.wholeTimeout`, also when each piece of the response comes in time.
     public func send(

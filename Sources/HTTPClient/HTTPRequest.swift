@@ -15,8 +15,10 @@ public struct HTTPRequest: Sendable {
     /// The time limit for sending the request and receiving the response's head, and then for each piece of its body.
     public var timeout = Duration.seconds(30)
     /// The time limit for the whole exchange, where the whole response is awaited: a server that sends its body byte by
-    /// byte is given up, too.
+    /// byte is given up, too. A large body has a second more for each 64 KiB of it that came.
     var wholeTimeout: Duration { timeout * 2 }
+    /// The bytes of a body that come in a second on the slowest link.
+    static let slowest = 65_536
     /// Whether the request may be sent again when a reused connection fails before the response begins.
     var isRepeatable = true
 
@@ -112,9 +114,10 @@ public final class HTTPExchange: Sendable {
     /// exchange takes too long.
     public func body(maximum: Int) async throws -> [UInt8] {
         var body: [UInt8] = []
-        let end = begin + limit
+        var end = begin + limit
         do {
             while true {
+                end = begin + limit + .seconds(body.count / HTTPRequest.slowest)
                 let left = max(.zero, ContinuousClock.now.duration(to: end))
                 guard let piece = try await next(timeout: min(connection.timeout, left)) else {
                     return body
@@ -126,7 +129,7 @@ public final class HTTPExchange: Sendable {
                 body += piece
             }
         } catch let error as HTTPClientError where error.kind == .timeout && end <= .now {
-            let words = "did not send its whole response within \(limit.components.seconds) s"
+            let words = "did not send its whole response within \((end - begin).components.seconds) s"
             throw HTTPClientError(.timeout, "\(connection.endpoint) \(words)")
         } catch {
             close()

@@ -82,6 +82,8 @@ struct HTTPOutput: Sendable {
         } catch let error as HTTPClientError where error.kind == .tooLarge {
             // It has something for each record: fewer records have a smaller one.
             return .failure(.tooLarge("\(error)"), response: nil)
+        } catch Gzip.Failure.tooLarge(_) {
+            return .failure(.tooLarge("\(client.endpoint): its response is too large"), response: nil)
         } catch {
             return .failure(.unavailable("\(error)"), response: nil)
         }
@@ -108,7 +110,7 @@ struct HTTPOutput: Sendable {
     /// What the response to a request to `target` means that is no success.
     private func failure(_ response: HTTPResponse, _ target: String) -> SendResult {
         let url = "\(client.endpoint)\(target.prefix { $0 != "?" })"
-        let reason = "\(url) answered \(response.status)\(Self.text(of: response))"
+        let reason = "\(url) answered \(response.status)\(text(of: response))"
         switch response.status {
         case 400, 422:
             return .refused(reason)
@@ -122,12 +124,14 @@ struct HTTPOutput: Sendable {
     }
 
     /// The beginning of a response's body, as a part of a message.
-    private static func text(of response: HTTPResponse) -> String {
+    private func text(of response: HTTPResponse) -> String {
         if (300..<400).contains(response.status), let target = response.headers.first(name: "Location") {
             return ": the receiver is at \(HTTPResponse.excerpt(of: target.utf8)); change url accordingly"
         }
         if response.status == 407 {
-            return ": the proxy requires a user and a password: set proxy to http://USER:PASSWORD@HOST:PORT"
+            return client.hasProxyPassword
+                ? ": check the user and the password in proxy"
+                : ": the proxy requires a user and a password: set proxy to http://USER:PASSWORD@HOST:PORT"
         }
         if response.isSuccess {
             return " with a web page: check that url is the receiver's, and that no proxy asks for a login"
