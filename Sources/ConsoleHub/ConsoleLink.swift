@@ -191,9 +191,9 @@ struct ConsoleLink {
     // MARK: - Connected
 
     /// A connection to the process `peer` exists since `now`; `age` is how long that process has been running, and
-    /// `isContinuing` whether it was started to continue a machine. Markers of
-    /// the previous daemon's time follow when the connection `isHandedOver` and that daemon `hasLost` output. With
-    /// `wasDrained` that daemon drained a console of the process, of which nothing else is known.
+    /// `isContinuing` whether it was started to continue a machine. Markers of the previous daemon's time follow when the
+    /// connection `isHandedOver` and that daemon `hasLost` output. With `wasDrained` that daemon drained a console of the
+    /// process, of which nothing else is known.
     mutating func connected(
         to peer: PeerIdentity?,
         age: @autoclosure () -> Int64?,

@@ -31,8 +31,8 @@ extension ConfigurationReader {
     func allow(_ keys: KeysByKind, of kind: String) throws(ConfigurationError) {
         try allow(keys)
         let own = keys.keys(of: kind)
-        let other = self.keys.first { has($0) && !own.contains($0) && !hasError(about: $0) }
-        if let key = other, let kinds = keys.kinds(with: key) {
+        let others = self.keys.lazy.filter { has($0) && !own.contains($0) && !hasError(about: $0) }
+        if let (key, kinds) = others.compactMap({ key in keys.kinds(with: key).map { (key, $0) } }).first {
             try fail(error(at: key, "\(name(of: key)) has no effect with \(kind): remove it, or use \(kinds)"))
         }
     }

@@ -245,7 +245,9 @@ public final class Daemon {
                 diagnostics.log(.warning, "\(name) has changed: this takes effect after a restart")
             }
         } catch {
-            diagnostics.log(.error, "cannot reload the configuration; the old one stays in use: \(error)")
+            for fault in error.all {
+                diagnostics.log(.error, "cannot reload the configuration; the old one stays in use: \(fault)")
+            }
         }
     }
 }
