@@ -91,15 +91,19 @@ struct RemovedVMs {
     }
 
     /// Notes that the VM in `directory` is removed at `now`, that its streams have these ends, and that it has used no
-    /// position from `stride` on.
+    /// position from `stride` on. `created` is when the VM began; nil: unknown. Of a VM that was removed before that only
+    /// the stride is kept: a stream that the present one does not have has not ended again.
     mutating func note(
         _ directory: String,
         stride: UInt64,
         ends: [StreamName: UInt64] = [:],
+        created: Timestamp? = nil,
         at now: Timestamp
     ) {
         let stride = min(max(stride, self.stride(of: directory)), StoreLimits.strideLimit - 1)
-        let ends = ends.merging(entries[directory]?.ends ?? [:]) { max($0, $1) }
+        // Only a part of it may have been removed when it was noted before.
+        let earlier = entries[directory].flatMap { $0.removed > created ?? .distantPast ? $0.ends : nil } ?? [:]
+        let ends = ends.merging(earlier) { max($0, $1) }
         entries[directory] = Entry(stride: stride, removed: now, ends: ends)
     }
 

@@ -108,7 +108,8 @@ extension Retention {
         var removed = RemovedVMs(in: store)
         for vm in vms {
             if let used = store.usedPositions(of: vm.directory) {
-                removed.note(vm.directory, stride: used.stride, ends: used.ends, at: now)
+                let created = vm.metadataProblem == nil ? vm.created : nil
+                removed.note(vm.directory, stride: used.stride, ends: used.ends, created: created, at: now)
             }
         }
         removed.prune(at: now)

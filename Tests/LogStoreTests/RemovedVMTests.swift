@@ -173,6 +173,32 @@ import Testing
         #expect(later.bytes(after: StoreLimits.restartStride) == 5)
     }
 
+    @Test("the ends of a VM's streams are remembered until the VM that comes after it is removed")
+    func lives() throws {
+        let kernel = StreamName("kernel")!
+        for streams in [[StreamName.console0, kernel], [.console0]] {
+            do {
+                let vm = try open(nil)
+                for stream in streams {
+                    clock.advance(1000)
+                    let writer = try vm.open(stream, now: clock.time)
+                    try Array("text\n".utf8).withUnsafeBytes { try writer.append($0, time: clock.time) }
+                }
+                try vm.end(at: clock.time)
+            }
+            try removeDeleted()
+            #expect(Set(store.removedStreams().map(\.id.stream)) == Set(streams))
+        }
+        // The removal of one VM may take more than one attempt.
+        let created = clock.time
+        var removed = RemovedVMs(in: store)
+        for ends in [[kernel: 9], [:]] as [[StreamName: UInt64]] {
+            clock.advance(1000)
+            removed.note("web", stride: 3, ends: ends, created: created, at: clock.time)
+            #expect(removed.streams.map(\.id.stream) == [kernel] && removed.streams.map(\.end) == [9])
+        }
+    }
+
     @Test("after a crash of the host too a VM that came back uses no position twice")
     func hostCrash() throws {
         do {
