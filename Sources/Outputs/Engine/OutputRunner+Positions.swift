@@ -13,7 +13,8 @@ extension OutputRunner {
         let contents = try await onThread { [files] in try files.open() }
         let setAside = try await onThread { [files] in files.setAside.count }
         update { [files] in
-            $0.setAsideBefore = setAside
+            // The counters have what this process has set aside.
+            $0.setAsideBefore = setAside - min(setAside, $0.counters.setAside)
             $0.setAsideFile = files.setAside.isThere ? files.setAside.path : $0.setAsideFile
         }
         switch contents {
