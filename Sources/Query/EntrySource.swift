@@ -215,6 +215,18 @@ public final class EntrySource: @unchecked Sendable {
     /// Whether a stream ends with an incomplete line. Looks at every stream.
     public var hasUnfinished: Bool { merger.inputs.contains { $0.source.isUnfinished(since: nil) } }
 
+    /// The incomplete line at the end of one stream, whenever it was received; otherwise as `takeUnfinished(since:)`.
+    public func takeUnfinished(of stream: StreamID) -> (line: Line, stream: Int)? {
+        guard isFollowing, isDrained, let index = inputs[stream],
+            merger.inputs[index].source.isUnfinished(since: nil),
+            let line = merger.inputs[index].source.takePartial()
+        else {
+            return nil
+        }
+        markProcessed(index)
+        return (line, index)
+    }
+
     /// Whether `stream` was read up to `offset`, also where nothing was selected.
     public func hasRead(_ stream: StreamID, to offset: UInt64) -> Bool {
         inputs[stream].map { merger.inputs[$0].source.readEnd >= offset } ?? false

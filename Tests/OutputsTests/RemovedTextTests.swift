@@ -6,12 +6,13 @@ import NIOConcurrencyHelpers
 import SystemIO
 import TestServers
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import Outputs
 
 /// What the store removes before it is delivered is told as a loss.
-@Suite struct RemovedTextTests {
+@Suite(.limited) struct RemovedTextTests {
     private static let lost = "removed by retention"
 
     private func savedState(_ fixture: OutputFixture) -> String {
@@ -32,7 +33,7 @@ import Testing
         try fixture.append("line 0\n")
         let first = try fixture.start(.elasticsearch(server.url))
         #expect(await awaits { savedState(fixture).contains("web/console0 7.0 ") })
-        first.stop()
+        try await fixture.stop(first)
         try fixture.append("line 1\nline 2\n")
         try fixture.remove()
         let second = try fixture.start(.elasticsearch(server.url))
@@ -40,7 +41,7 @@ import Testing
         #expect(await awaits { await second.statuses()[0].counters.gapBytes == 14 })
         #expect(await second.statuses()[0].counters.gaps == 1)
         #expect(await awaits { !savedState(fixture).contains("web/") })
-        second.stop()
+        try await fixture.stop(second)
         try fixture.append("other\n", vm: "db")
         try fixture.start(.elasticsearch(server.url))
         #expect(await awaits { index.messages.last == "other" })
@@ -58,7 +59,7 @@ import Testing
         try fixture.append("line 0\n")
         let first = try fixture.start(.elasticsearch(server.url))
         #expect(await awaits { !server.requests.isEmpty })
-        first.stop()
+        try await fixture.stop(first)
         try fixture.remove()
         isUp.withLockedValue { $0 = true }
         try fixture.start(.elasticsearch(server.url))
@@ -71,18 +72,23 @@ import Testing
         let index = StandInIndex()
         let server = try StandInServer { index.take($0) }
         try fixture.append("line 0\nline 1\n")
-        let first = try fixture.start(.elasticsearch(server.url))
+        var service = try fixture.start(.elasticsearch(server.url))
         #expect(await awaits { savedState(fixture).contains("web/console0 14.0 ") })
         if isDown {
-            first.stop()
+            try await fixture.stop(service)
         }
         try fixture.remove()
         try fixture.append("other\n", vm: "db")
         if isDown {
-            try fixture.start(.elasticsearch(server.url))
+            service = try fixture.start(.elasticsearch(server.url))
         }
-        #expect(await awaits { savedState(fixture).contains("db/") && !savedState(fixture).contains("web/") })
-        #expect(index.messages == ["line 0", "line 1", "other"])
+        #expect(await awaits { savedState(fixture).contains("db/") })
+        try await fixture.stop(service)
+        // The removal is later than what was saved.
+        try fixture.start(.elasticsearch(server.url))
+        try fixture.append("last\n", vm: "db")
+        #expect(await awaits { index.messages.last == "last" })
+        #expect(index.messages == ["line 0", "line 1", "other", "last"])
     }
 
     @Test("only the VMs and streams of an output are told")
@@ -95,7 +101,7 @@ import Testing
         settings.streams = [.console0]
         let first = try fixture.start(settings)
         #expect(await awaits { !savedState(fixture).isEmpty })
-        first.stop()
+        try await fixture.stop(first)
         for vm in ["web", "db"] {
             try fixture.append("line\n", vm: vm)
             try fixture.append("one more\n", vm: vm, StreamName("kernel")!)
@@ -107,6 +113,56 @@ import Testing
         try fixture.start(settings)
         #expect(await awaits { !index.messages.isEmpty })
         #expect(index.messages == ["an unknown number of bytes lost: \(Self.lost)"])
+    }
+
+    @Test("what was removed of VMs that a change of vms adds is no loss")
+    func widened() async throws {
+        let fixture = laterFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        var settings = OutputSettings.elasticsearch(server.url)
+        settings.startsAtBeginning = false
+        settings.vms = VMPattern(["web"])
+        let first = try fixture.start(settings)
+        #expect(await awaits { !savedState(fixture).isEmpty })
+        try await fixture.stop(first)
+        for vm in ["web", "db"] {
+            try fixture.append("line of \(vm)\n", vm: vm)
+            try fixture.remove(vm: vm)
+        }
+        settings.vms = .all
+        try fixture.start(settings)
+        #expect(await awaits { !index.messages.isEmpty })
+        try fixture.append("last\n", vm: "new")
+        #expect(await awaits { index.messages.last == "last" })
+        #expect(index.messages == ["12 bytes lost: \(Self.lost)", "last"])
+    }
+
+    @Test("an unfinished line of another VM does not delay what is told of a removed one")
+    func unfinished() async throws {
+        // The time of the line is an hour ahead, so it stays unfinished.
+        let fixture = laterFixture()
+        let index = StandInIndex()
+        let isUp = NIOLockedValueBox(true)
+        let server = try StandInServer { request in
+            isUp.withLockedValue { $0 } ? index.take(request) : .status(503)
+        }
+        try fixture.append("line 0\n...", vm: "db")
+        try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { index.messages == ["line 0"] })
+        isUp.withLockedValue { $0 = false }
+        let requests = server.requests.count
+        try fixture.append("line 1\n", vm: "other")
+        #expect(await awaits { server.requests.count > requests })
+        // While the output waits.
+        try fixture.append("line 2\n")
+        try fixture.remove()
+        isUp.withLockedValue { $0 = true }
+        #expect(await awaits { index.messages == ["line 0", "line 1", "7 bytes lost: \(Self.lost)"] })
+        // The rest of its own line cannot come any more.
+        try fixture.remove(vm: "db")
+        try fixture.append("line 3\n", vm: "other")
+        #expect(await awaits { Set(index.messages.dropFirst(3)) == ["line 3", "..."] })
     }
 
     @Test("a part of a line comes before the loss of its rest")

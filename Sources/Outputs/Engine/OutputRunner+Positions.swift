@@ -52,6 +52,15 @@ extension OutputRunner {
                     progress[stream] = end
                     added += 1
                 }
+                // What was removed of them is no loss.
+                for stream in store.removedStreams() where progress[stream.id] == nil {
+                    guard let vm = VMIdentity(directoryName: stream.id.vm), settings.scope.contains(stream.id, of: vm),
+                        !scope.contains(stream.id, of: vm)
+                    else {
+                        continue
+                    }
+                    progress[stream.id] = StreamProgress(cursor: Cursor(offset: stream.end))
+                }
             }
             try files.state.save(progress, settings.scope)
             return (progress, added)
@@ -83,19 +92,19 @@ extension OutputRunner {
     func save(_ session: inout Session) async {
         session.lastSaved = clock.monotonicMicroseconds()
         let now = clock.now
-        if let saved = await write(session.progress) {
+        if let saved = await write(session.progress, at: now) {
             (session.progress, session.saved) = (saved, now)
             session.isUnsaved = false
         }
     }
 
-    /// Writes the positions to the file, without those in VMs that were removed and delivered; returns them, or nil when
-    /// that was not possible.
+    /// Writes the positions of `moment` to the file, without those in VMs that were removed by then and delivered;
+    /// returns them, or nil when that was not possible.
     @discardableResult
-    func write(_ progress: [StreamID: StreamProgress]) async -> [StreamID: StreamProgress]? {
+    func write(_ progress: [StreamID: StreamProgress], at moment: Timestamp) async -> [StreamID: StreamProgress]? {
         do {
             return try await onThread { [settings, files, store] in
-                let remaining = try RemovedText.remaining(of: progress, in: store)
+                let remaining = try RemovedText.remaining(of: progress, in: store, at: moment)
                 try files.state.save(remaining, settings.scope)
                 return remaining
             }

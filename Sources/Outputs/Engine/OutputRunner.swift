@@ -83,7 +83,7 @@ final class OutputRunner: Sendable {
         if session.isUnsaved {
             // This task is cancelled, and would not be given a thread.
             let progress = session.progress
-            await Task { _ = await write(progress) }.value
+            await Task { _ = await write(progress, at: clock.now) }.value
         }
         await destination.close()
     }
@@ -147,7 +147,9 @@ final class OutputRunner: Sendable {
         }
         while session.mayHaveUnfinished, await wakeUps.wait(microseconds: OutputLimits.silence, forChanges: true) {
             let silent = clock.now.advanced(byMicroseconds: -OutputLimits.silence)
-            _ = try await step(source, unfinishedSince: silent, &session)
+            if try await step(source, unfinishedSince: silent, &session) {
+                return
+            }
             session.mayHaveUnfinished = try await onThread { source.hasUnfinished }
         }
         _ = await wakeUps.wait(microseconds: nil, forChanges: true)

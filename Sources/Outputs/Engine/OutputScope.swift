@@ -34,4 +34,7 @@ struct OutputScope: Hashable, Sendable {
     }
 
     func contains(_ stream: StreamName) -> Bool { streams?.contains(stream) ?? true }
+
+    /// Whether it has the stream of that VM.
+    func contains(_ stream: StreamID, of vm: VMIdentity) -> Bool { contains(stream.stream) && vms.contains(vm) }
 }

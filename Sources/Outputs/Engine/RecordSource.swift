@@ -135,21 +135,35 @@ final class RecordSource: @unchecked Sendable {
         return batch
     }
 
-    /// What can still be read of removed VMs was read: finds what cannot.
+    /// What can still be read of removed VMs was read: finds what cannot. Their unfinished lines come before.
     private func lookForRemoved(_ batch: inout OutputBatch) {
-        guard !batch.hasMore, removed.hasChanged, !entries.hasUnfinished else {
+        guard !batch.hasMore, removed.hasChanged else {
             return
         }
         let positions = entries.cursor.positions
-        let read = removed.look { stream in
-            streamIndexes[stream.id].map { index in
-                let isRead = entries.hasRead(stream.id, to: stream.end)
-                let cursor = isRead ? Cursor(offset: stream.end) : positions[stream.id] ?? .start
-                return StreamProgress(cursor: cursor, time: times[index])
+        var hasRest = false
+        let read = removed.look(
+            reached: { stream in
+                streamIndexes[stream.id].map { index in
+                    let isRead = entries.hasRead(stream.id, to: stream.end)
+                    let cursor = isRead ? Cursor(offset: stream.end) : positions[stream.id] ?? .start
+                    return StreamProgress(cursor: cursor, time: times[index])
+                }
+            },
+            sendsRest: { stream in
+                guard let (line, index) = entries.takeUnfinished(of: stream) else {
+                    return false
+                }
+                append(line, index, isPiece: true, to: &batch)
+                hasRest = true
+                return true
             }
+        )
+        if hasRest {
+            finish(&batch)
         }
         batch.moved.merge(read) { $1 }
-        batch.hasMore = removed.hasLosses
+        batch.hasMore = hasRest || removed.hasLosses
     }
 
     /// Whether a stream ends with an incomplete line.

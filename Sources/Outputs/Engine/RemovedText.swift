@@ -29,15 +29,19 @@ struct RemovedText {
     /// Finds what was removed since `progress` was saved; `begin` is when that was.
     init(_ settings: OutputSettings, store: Store, progress: [StreamID: StreamProgress], begin: Timestamp) {
         (self.settings, self.store, self.progress, self.begin) = (settings, store, progress, begin)
-        _ = look { _ in nil }
+        _ = look(reached: { _ in nil }, sendsRest: { _ in false })
     }
 
     /// Whether VMs were removed since the last look.
     var hasChanged: Bool { store.removalStatus != known }
 
     /// Looks for removed text that was not delivered; `reached` tells how far a stream was read that was there since the
-    /// output began. Returns where those are that were read to their ends.
-    mutating func look(reached: (RemovedStream) -> StreamProgress?) -> [StreamID: StreamProgress] {
+    /// output began, `sendsRest` whether it ends with an unfinished line that is sent now: the next look tells its loss.
+    /// Returns where those are that were read to their ends.
+    mutating func look(
+        reached: (RemovedStream) -> StreamProgress?,
+        sendsRest: (StreamID) -> Bool
+    ) -> [StreamID: StreamProgress] {
         known = store.removalStatus
         guard known != nil, let folders = try? store.folders() else {
             return [:]
@@ -50,6 +54,10 @@ struct RemovedText {
                     // It is being removed.
                     known = nil
                 }
+                continue
+            }
+            guard !sendsRest(stream.id) else {
+                known = nil
                 continue
             }
             let present = reached(stream)
@@ -75,7 +83,7 @@ struct RemovedText {
 
     var hasLosses: Bool { !losses.isEmpty }
 
-    /// The records of what was found, as a batch; nil when there is nothing to tell.
+    /// The records of what was found, as a batch of the usual size; nil when there is nothing to tell.
     mutating func takeBatch(for destination: any OutputDestination) -> OutputBatch? {
         guard !losses.isEmpty else {
             return nil
@@ -84,22 +92,30 @@ struct RemovedText {
         batch.hasMore = true
         for loss in losses {
             batch.append(loss.stream, of: loss.vm, after: loss.progress, for: destination)
+            if batch.items.count >= OutputLimits.records || batch.bytes.count >= settings.batch {
+                break
+            }
         }
-        losses = []
+        losses.removeFirst(batch.items.count)
         return batch
     }
 
     /// `progress` without the streams of VMs that are gone, unless text of them was removed that `progress` does not
-    /// include: that is told later.
-    static func remaining(of progress: [StreamID: StreamProgress], in store: Store) throws -> [StreamID: StreamProgress]
-    {
+    /// include: that is told later. Those of VMs that were removed after `moment`, when it is saved, remain too: without
+    /// them all text of such a VM would count as lost.
+    static func remaining(
+        of progress: [StreamID: StreamProgress],
+        in store: Store,
+        at moment: Timestamp
+    ) throws -> [StreamID: StreamProgress] {
         let folders = try store.folders()
         guard progress.contains(where: { !folders.contains($0.key.vm) }) else {
             return progress
         }
-        let ends = Dictionary(store.removedStreams().map { ($0.id, $0.end) }) { max($0, $1) }
+        let removed = Dictionary(store.removedStreams().map { ($0.id, $0) }) { $0.end > $1.end ? $0 : $1 }
         return progress.filter { stream, value in
-            folders.contains(stream.vm) || ends[stream].map { value.cursor.offset < $0 } ?? false
+            folders.contains(stream.vm)
+                || removed[stream].map { value.cursor.offset < $0.end || $0.removed > moment } ?? false
         }
     }
 }
