@@ -60,7 +60,7 @@ import Testing
             let problem = try #require(await service.statuses()[0].problem)
             let word = ["link": "a symbolic link", "fifo": "a FIFO", "device": "a character device"][kind]!
             #expect(problem.contains("open \(path): it is \(word)") && problem.contains("type stdout"))
-            service.stop()
+            try await fixture.stop(service)
         }
     }
 }

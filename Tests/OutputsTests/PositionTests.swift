@@ -7,13 +7,14 @@ import NIOConcurrencyHelpers
 import SystemIO
 import TestServers
 import TestSupport
+import TestTraits
 import Testing
 
 @testable import Outputs
 
 private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" } }
 
-@Suite struct PositionTests {
+@Suite(.limited) struct PositionTests {
     @Test("replay only goes back: what was not delivered yet is not passed over, whatever the time")
     func replayBehind() async throws {
         let fixture = OutputFixture()
@@ -62,7 +63,7 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         #expect(await awaits { await first.statuses()[0].behind == 0 })
         try fixture.append("line 0\n")
         #expect(await awaits { index.messages == lines(0..<1) })
-        first.stop()
+        try await fixture.stop(first)
         try fixture.append("line 1\n")
         try fixture.append("line 2\n", vm: "new")
         settings.vms = .all
@@ -75,10 +76,10 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         try fixture.append("line 4\n", second)
         try fixture.append("line 5\n", vm: "newer", second)
         #expect(await awaits { index.messages.count == 6 })
-        wide.stop()
+        try await fixture.stop(wide)
         // What was selected before continues where it was.
         settings.vms = VMPattern(["web"])
-        try fixture.start(settings).stop()
+        try await fixture.stop(fixture.start(settings))
         try fixture.append("line 6\n", vm: "db")
         settings.vms = .all
         try fixture.start(settings)
