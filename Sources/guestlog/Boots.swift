@@ -40,22 +40,43 @@ struct Boots: AsyncParsableCommand {
     }
 
     private func ask(_ client: APIClient) async throws -> [(vm: String, boots: [JSON])] {
-        let parameters = previousInstance ? ["previous-instance": ["1"]] : [:]
+        var listed: [JSON] = []
+        if vms.contains(where: ShellPattern.isPattern) {
+            listed = try await client.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
+        }
         var lists: [(vm: String, boots: [JSON])] = []
-        for (name, word) in try await named(client) {
-            let answer = try await client.get(RequestTarget(["v1", "vms", word, "boots"], parameters))
-            lists.append((name, answer["boots"]?.elements ?? []))
+        for vm in try Self.asked(for: vms, among: listed) {
+            let parameters = previousInstance && !vm.isMatch ? ["previous-instance": ["1"]] : [:]
+            let answer = try await client.get(RequestTarget(["v1", "vms", vm.word, "boots"], parameters))
+            lists.append((vm.name, answer["boots"]?.elements ?? []))
         }
         return lists
     }
 
-    /// The VMs' names, and the words by which the daemon, which takes no patterns for boots, knows them.
-    private func named(_ client: APIClient) async throws -> [(name: String, word: String)] {
-        guard vms.contains(where: ShellPattern.isPattern) else {
-            return vms.map { ($0, $0) }
+    /// A VM whose boots the daemon is asked for.
+    struct Asked: Equatable {
+        let name: String
+        /// The word by which the daemon knows it.
+        let word: String
+        /// Whether it was found by a pattern.
+        var isMatch = false
+    }
+
+    /// What `words` mean to the daemon, which takes no patterns for boots, each once: a pattern stands for the VMs of
+    /// `listed` that exist and match, and any other word is the daemon's to resolve.
+    static func asked(for words: [String], among listed: [JSON]) throws -> [Asked] {
+        let existing = listed.filter { $0["folder"]?.text != nil && $0["ended"]?.text == nil }
+        var seen: Set<[UInt8]> = []
+        var asked: [Asked] = []
+        for word in words {
+            var found = [Asked(name: word, word: word)]
+            if ShellPattern.isPattern(word) {
+                found = try VMRow.matches([word], in: existing).map { vm in
+                    Asked(name: VMRow.name(of: vm), word: vm["folder"]?.text ?? "", isMatch: true)
+                }
+            }
+            asked += found.filter { seen.insert(Array($0.word.utf8)).inserted }
         }
-        let all = try await client.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
-        let stored = all.filter { $0["folder"]?.text != nil && $0["ended"]?.text == nil }
-        return try VMRow.matches(vms, in: stored).map { (VMRow.name(of: $0), $0["folder"]?.text ?? "") }
+        return asked
     }
 }
