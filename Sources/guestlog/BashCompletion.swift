@@ -64,7 +64,7 @@ enum BashCompletion {
                         [[ "${line}" = *\'* ]] || COMPREPLY+=("${line}")
                         ;;
                     \")
-                        [[ "${line}" = *[\"\$\`\\]* ]] || COMPREPLY+=("${line}")
+                        [[ "${line}" = *[\"\$\`\\!]* ]] || COMPREPLY+=("${line}")
                         ;;
                     *)
                         printf -v quoted %q "${line}"

@@ -33,7 +33,7 @@ enum Completions {
 
     /// Whether `name` is one line of text that a terminal shows as it is.
     static func isLine(_ name: String) -> Bool {
-        !name.isEmpty && !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
+        !name.isEmpty && !name.unicodeScalars.contains(where: \.isTerminalHazard)
     }
 
     private static func store(of words: [String]) -> Store? {

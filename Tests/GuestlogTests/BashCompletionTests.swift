@@ -78,7 +78,7 @@ import Testing
 
     @Test("names that a shell would divide or expand are offered quoted, as the word is that is typed")
     func quoted() throws {
-        let names = #"sp ace\nit\047s\nü-vm\n$(touch pwned)\na:b\nsay "x"\n"#
+        let names = #"sp ace\nit\047s\nü-vm\n$(touch pwned)\na:b\nsay "x"\nwow!\n"#
         func offered(_ word: String) throws -> [String] {
             try self.offered("guestlog", "logs", word, names: names).words
         }
@@ -90,6 +90,9 @@ import Testing
         #expect(try offered("it") == [#"it\'s"#])
         #expect(try offered("\"it") == ["it's"])
         #expect(try offered("'it").isEmpty)
+        #expect(try offered("w") == [#"wow\!"#])
+        #expect(try offered("'w") == ["wow!"])
+        #expect(try offered("\"w").isEmpty)
         #expect(try offered("a") == [#"a\:b"#])
         #expect(try offered("$") == [#"\$\(touch\ pwned\)"#])
         #expect(try ["ü-vm", #"$'\303\274-vm'"#].contains(offered("ü").first))

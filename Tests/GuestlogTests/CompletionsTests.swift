@@ -24,7 +24,7 @@ import Testing
         for name in ["web", "sp ace", "it's", "\u{fc}-vm", "$(touch pwned)"] {
             #expect(Completions.isLine(name))
         }
-        for name in ["", "two\nlines", "\u{1b}[2J"] {
+        for name in ["", "two\nlines", "\u{1b}[2J", "web\u{202e}1", "web\u{200b}"] {
             #expect(!Completions.isLine(name))
         }
     }
