@@ -24,8 +24,7 @@ struct Export: AsyncParsableCommand {
     func run() async throws {
         let chosen = try RequestWords.format(format)
         try Output.checkTerminal(chosen)
-        let source = try await paths.source()
-        let store = try await paths.readableStore(of: source)
+        let (source, store) = try await paths.storeSource()
         var request = LogRequest()
         request.vms = await source.untitled(vms)
         request.selection.charsets = try paths.charsets(nil)

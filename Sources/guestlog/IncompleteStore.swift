@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Glibc
 import LogModel
 import LogStore
 import SystemIO
@@ -10,41 +11,81 @@ extension PathOptions.Source {
     /// The most VMs that are reported each on a line of its own.
     private static let reportedVMs = 10
 
-    /// Reports what of the store was left out, and ends the command with the status of an incomplete result. Folders count
-    /// only where their VMs may be meant: `words` name VMs, and mean others if they are patterns or none.
-    func checkCompleteness(of words: [String]) throws {
-        let meansOthers = words.isEmpty || words.contains(where: ShellPattern.isPattern)
-        guard reportForbidden() || meansOthers && !hidden.isEmpty else {
+    /// Reports what of the store was left out and not yet reported, and ends the command with the status of an
+    /// incomplete result if anything was. `tellsHidden` is false where `reportLeftOut` told of the folders before.
+    func checkCompleteness(of words: [String], tellsHidden: Bool = true) throws {
+        if tellsHidden {
+            reportLeftOut(of: words)
+        } else {
+            reportForbidden()
+        }
+        guard store?.forbidden?.errors.isEmpty == false || Self.meansOthers(words) && !hidden.isEmpty else {
             return
         }
         throw ExitCode.outOfReach
     }
 
-    /// Reports the files that were left out until now, by VM; returns whether there are any.
-    @discardableResult
-    func reportForbidden() -> Bool {
-        guard let store, let errors = store.forbidden?.errors, !errors.isEmpty else {
-            return false
+    /// Reports the files that were left out and not yet reported, and the folders of VMs that this user cannot read if
+    /// `words` may mean them.
+    func reportLeftOut(of words: [String]) {
+        reportForbidden()
+        guard Self.meansOthers(words), let store else {
+            return
         }
-        let paths = errors.map { $0.subject.dropFirst(store.root.count + 1) }
-        let byVM = Dictionary(grouping: paths) { $0.prefix { $0 != "/" } }.sorted { $0.key < $1.key }
-        for (_, paths) in byVM.prefix(Self.reportedVMs) {
-            let others = paths.count == 1 ? "" : " and \(paths.count - 1) more"
-            Self.report(paths[0] + others, of: store, reason: errors[0].reason, "the text there is left out")
+        for folder in hidden.prefix(Self.reportedVMs) {
+            Self.report(folder[...], of: store, reason: Self.noPermission, "its VM is not shown")
         }
-        if byVM.count > Self.reportedVMs {
-            Output.error("of \(byVM.count - Self.reportedVMs) more VMs files cannot be read by this user")
+        if hidden.count > Self.reportedVMs {
+            Output.error("\(hidden.count - Self.reportedVMs) more folders cannot be read by this user")
         }
-        return true
     }
 
-    /// Reports the folders in `store` that this user cannot read.
-    static func report(hidden folders: [String], of store: Store, reason: String) {
-        for folder in folders.prefix(reportedVMs) {
-            report(folder[...], of: store, reason: reason, "its VM is not shown")
+    /// Whether `words`, which name VMs, mean others too: they are patterns or none.
+    private static func meansOthers(_ words: [String]) -> Bool {
+        words.isEmpty || words.contains(where: ShellPattern.isPattern)
+    }
+
+    private static var noPermission: String { SystemError("open", code: EACCES).reason }
+
+    /// Reports the folders of VMs that this user cannot read, each once, if a word of `words` may mean them, and means
+    /// no VM that can be read.
+    func reportHidden(named words: [String]) {
+        guard let store, let forbidden = store.forbidden, !hidden.isEmpty else {
+            return
         }
-        if folders.count > reportedVMs {
-            Output.error("\(folders.count - reportedVMs) more folders cannot be read by this user")
+        for word in words where Self.isUnknown(word, in: store) {
+            for folder in folders(named: word) {
+                _ = forbidden.add(SystemError("open", store.root + "/" + folder, code: EACCES))
+            }
+        }
+        reportForbidden()
+    }
+
+    /// Those of the hidden folders whose VM `word` names or, as a pattern, matches.
+    private func folders(named word: String) -> [String] {
+        let vms = hidden.compactMap { folder in
+            VMIdentity(directoryName: folder).map { (folder: folder, identity: $0) }
+        }
+        let found =
+            ShellPattern.isPattern(word)
+            ? vms.filter { VMPattern([word]).contains($0.identity) }
+            : VMWord(word).matches(in: vms, identity: { $0.identity }, folder: { $0.folder })
+        return found.map { $0.folder }
+    }
+
+    /// Reports the files that were left out until now and not yet reported, by VM.
+    private func reportForbidden() {
+        guard let store, let forbidden = store.forbidden else {
+            return
+        }
+        func path(_ error: SystemError) -> Substring { error.subject.dropFirst(store.root.count + 1) }
+        let byVM = Dictionary(grouping: forbidden.takeNew()) { path($0).prefix { $0 != "/" } }
+        for (_, errors) in byVM.sorted(by: { $0.key < $1.key }).prefix(Self.reportedVMs) {
+            let others = errors.count == 1 ? "" : " and \(errors.count - 1) more"
+            Self.report(path(errors[0]) + others, of: store, reason: errors[0].reason, "what is there is left out")
+        }
+        if byVM.count > Self.reportedVMs {
+            Output.error("files of \(byVM.count - Self.reportedVMs) more VMs cannot be read by this user")
         }
     }
 

@@ -160,7 +160,7 @@ struct Logs: AsyncParsableCommand {
     private func answer(_ request: LogRequest, from store: Store, of source: PathOptions.Source) async throws {
         let query = try request.open(store, now: presentMoment())
         if follow {
-            source.reportForbidden()
+            source.reportLeftOut(of: vms)
         }
         var lines = ReversedLines()
         _ = try await Following(FolderObserver(store) { Output.error($0) }).answer(query) { bytes in
@@ -226,7 +226,8 @@ struct Logs: AsyncParsableCommand {
         if showCursor {
             Output.error("cursor: \(cursor)", prefix: "-- ")
         }
-        try source?.checkCompleteness(of: vms)
+        // A follower was told of the folders when it began.
+        try source?.checkCompleteness(of: vms, tellsHidden: !follow)
         if !matched, !reading.grep.isEmpty || reading.severity != nil || !fields.isEmpty {
             throw ExitCode.nothingMatched
         }

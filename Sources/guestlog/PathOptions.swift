@@ -125,23 +125,24 @@ struct PathOptions: ParsableArguments {
         }
 
         /// `words`, with titles replaced by the UUIDs of the VMs that have them: the store knows no titles, the daemon
-        /// learns them from libvirt. Words that name a VM in the store stay as they are.
+        /// learns them from libvirt. Words that name a VM in the store stay as they are. Words that only a VM may have
+        /// which this user cannot read are reported.
         func untitled(_ words: [String]) async -> [String] {
-            guard let store, let daemon else {
-                return words
-            }
-            func isUnknown(_ word: String) -> Bool {
-                (try? VMLookup.resolve([word], in: store, previousInstance: false)) == nil
-            }
-            guard words.contains(where: isUnknown),
+            reportHidden(named: words)
+            guard let store, let daemon, words.contains(where: { Self.isUnknown($0, in: store) }),
                 let vms = try? await daemon.get(RequestTarget(["v1", "vms"]))["vms"]?.elements
             else {
                 return words
             }
             return words.map { word in
-                let titled = isUnknown(word) ? vms.filter { $0["title"]?.text == word } : []
+                let titled = Self.isUnknown(word, in: store) ? vms.filter { $0["title"]?.text == word } : []
                 return titled.count == 1 ? titled[0]["uuid"]?.text ?? word : word
             }
+        }
+
+        /// Whether `word` names no VM in `store` that this user may read.
+        static func isUnknown(_ word: String, in store: Store) -> Bool {
+            (try? VMLookup.resolve([word], in: store, previousInstance: false)) == nil
         }
     }
 
@@ -206,19 +207,20 @@ struct PathOptions: ParsableArguments {
         return configuration
     }
 
-    /// The store itself, for a command that no daemon can answer.
-    func readableStore() async throws -> Store {
-        try await readableStore(of: source())
-    }
-
-    func readableStore(of source: Source) async throws -> Store {
+    /// Where a command reads that no daemon can answer: the source that has the store itself, and that store.
+    func storeSource() async throws -> (source: Source, store: Store) {
+        let source = try await source()
         if let store = source.store {
-            return store
+            return (source, store)
         }
-        guard let kept = await source.daemon?.store() else {
-            return try Self.readable(readerPaths().store).store
+        let root: String
+        if let kept = await source.daemon?.store() {
+            root = kept
+        } else {
+            root = try readerPaths().store
         }
-        return try Self.readable(kept).store
+        let readable = try Self.readable(root)
+        return (Source(readable, daemon: source.daemon), readable.store)
     }
 
     /// Whether the store was named, by an option or by the environment.
@@ -263,8 +265,8 @@ struct PathOptions: ParsableArguments {
         return (store, try hiddenFolders(of: store))
     }
 
-    /// Throws when the folder is not a store, or this user can read none of its VMs; reports and returns those that cannot
-    /// be read.
+    /// The folders of VMs that this user cannot read. Throws when the folder is not a store, or this user can read none
+    /// of its VMs.
     private static func hiddenFolders(of store: Store) throws(Unreadable) -> [String] {
         guard let access = try? StoreAccess(to: store) else {
             throw Unreadable(root: store.root, code: EIO)
@@ -277,7 +279,6 @@ struct PathOptions: ParsableArguments {
             guard !all.isEmpty else {
                 throw Unreadable(root: store.root, code: EACCES)
             }
-            Source.report(hidden: folders, of: store, reason: String(cString: strerror(EACCES)))
             return folders
         }
     }

@@ -29,12 +29,12 @@ struct Remove: AsyncParsableCommand {
         do {
             _ = try await paths.client().delete(RequestTarget(["v1", "vms", vm]))
         } catch let error as APIClient.Unreachable {
-            guard paths.socket == nil, let store = try? await paths.readableStore() else {
+            guard paths.socket == nil, let store = try? await paths.storeSource().store else {
                 throw error
             }
             try end(in: store)
         } catch is PathOptions.OtherStore {
-            try end(in: try await paths.readableStore())
+            try end(in: try await paths.storeSource().store)
         }
         Output.error(
             "\(Terminal.safe(vm)) was deleted; its log is kept for the time of retention.deleted (7 days by default)"

@@ -51,10 +51,10 @@ struct VMs: AsyncParsableCommand {
 
     /// The daemon also knows which consoles are connected. It is asked when it keeps the store that is read.
     private func listed(_ source: PathOptions.Source) async throws -> [JSON] {
-        if let daemon = source.daemon {
-            return try await daemon.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
+        guard source.daemon == nil, let store = source.store else {
+            return try await source.client.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
         }
-        let store = try await paths.readableStore(of: source)
+        source.reportHidden(named: vms)
         return try store.vms().map { VMListing(vm: $0, report: VMReport(of: $0, in: store)).json }
     }
 }

@@ -25,8 +25,7 @@ struct Verify: AsyncParsableCommand {
     @OptionGroup var paths: PathOptions
 
     func run() async throws {
-        let source = try await paths.source()
-        let store = try await paths.readableStore(of: source)
+        let (source, store) = try await paths.storeSource()
         let words = await source.untitled(vms)
         let chosen =
             try words.isEmpty ? store.vms() : VMLookup.resolve(words, in: store, previousInstance: false)
@@ -55,7 +54,7 @@ struct Verify: AsyncParsableCommand {
             damaged += try reportStore(store)
         }
         if damaged > 0 {
-            source.reportForbidden()
+            source.reportLeftOut(of: vms)
             Output.error(damaged == 1 ? "found 1 damage" : "found \(damaged) damages")
             throw ExitCode.damageFound
         }

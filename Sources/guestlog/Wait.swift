@@ -89,11 +89,11 @@ struct Wait: AsyncParsableCommand {
             text = try await ask(source.client, since: from, within: limit)
         }
         guard let text else {
-            try source.checkCompleteness(of: [vm])
             let count = compiled.abandonedMatches
             let doubt =
                 count > 0 ? "; matching was given up on \(count) lines: the pattern is too complex; simplify it" : ""
             Output.error("\(Terminal.safe(vm)) did not print a match in time\(doubt)")
+            try source.checkCompleteness(of: [vm])
             throw ExitCode.nothingMatched
         }
         if !quiet {

@@ -55,7 +55,9 @@ import Testing
         #expect(!shown.contains("big early"))
         #expect(forbidden.errors.map(\.subject) == [segment])
         #expect(forbidden.errors.allSatisfy { $0.code == EACCES })
+        #expect(forbidden.takeNew().map(\.subject) == [segment])
         #expect(try text { $0.tail = 1 } == "web late\n")
+        #expect(forbidden.takeNew().isEmpty && !forbidden.errors.isEmpty)
     }
 
     @Test("a folder of a stream or a VM that may not be read is left out by name")

@@ -63,8 +63,7 @@ struct Patterns: AsyncParsableCommand {
         selection.severities = try severity.map(RequestWords.severities)
         selection.charsets = try paths.charsets(nil)
         let first = try newSince.map { try times.beginning("--new-since", $0, now: now) }
-        let source = try await paths.source()
-        let store = try await paths.readableStore(of: source)
+        let (source, store) = try await paths.storeSource()
         request.vms = await source.untitled(vms)
         let resolved = try request.resolve(in: store)
         let groups = try Self.groups(store, resolved, selection, now)
