@@ -25,9 +25,35 @@ extension LineSource {
             hasLeapt = true
             lastTime = max(lastTime, passed.latest)
             if passed.latest <= filter.until {
-                pass(to: end)
+                leaptTo = end
             }
             try filter.checkBlock()
+        }
+    }
+
+    /// After skipped blocks the batch may begin inside a line: then reading goes back to its beginning, because where it
+    /// ends and how old it is depends on it. Returns whether it does.
+    func resolveLeap(_ loaded: LoadedBatch) throws -> Bool {
+        guard loaded.startsMidLine else {
+            return false
+        }
+        let begun = try OpenLine.start(before: loaded.start, notBefore: floor, reader)
+        guard begun < loaded.start else {
+            return false
+        }
+        position = Cursor(offset: begun)
+        skipsFrom = loaded.start
+        leaptTo = min(leaptTo, begun)
+        pass(to: leaptTo)
+        latestBeforeBatch = try plan.latestTime(before: position, reader)
+        return true
+    }
+
+    /// At the end of the stream, moves the cursor past skipped blocks, up to a line that is not finished.
+    func passLeap() throws {
+        if hasLeapt, leaptTo > cursor.offset {
+            pass(to: min(leaptTo, try OpenLine.start(before: leaptTo, notBefore: floor, reader)))
+            leaptTo = 0
         }
     }
 

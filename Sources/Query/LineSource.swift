@@ -22,11 +22,11 @@ final class LineSource {
     let word: SearchWord?
     let decoder: CharsetDecoder?
     let lineLimit: Int
-    private let floor: UInt64
+    let floor: UInt64
     /// Lines that begin before this are not returned.
     let lowest: UInt64
     /// No block before this position is skipped: a line that began in one continues here.
-    private var skipsFrom: UInt64 = 0
+    var skipsFrom: UInt64 = 0
     let limit: UInt64
 
     var batch: LoadedBatch?
@@ -49,6 +49,9 @@ final class LineSource {
     var arrayHit: (from: Int, offset: Int)?
     /// Whether the next bytes follow skipped blocks, and may continue a line whose beginning was not read.
     var hasLeapt: Bool
+    /// Where skipped blocks of which nothing is selected end. The cursor passes them when it is known that no line continues
+    /// there: it would resume inside that line.
+    var leaptTo: UInt64 = 0
     private var isAtEnd = false
     private var hasNotedEnd = false
     /// A line that is complete and waits for events that precede it.
@@ -260,7 +263,7 @@ final class LineSource {
                 position = next
                 hasLeapt = true
                 if plan.latestTime(before: next.offset) <= filter.until {
-                    pass(to: next.offset)
+                    leaptTo = next.offset
                 }
             }
             try passOver()
@@ -269,9 +272,11 @@ final class LineSource {
             isAtBound = true
         }
         if isAtBound {
+            pass(to: leaptTo)
             return false
         }
         guard let found = try reader.batch(at: position) else {
+            try passLeap()
             // A follower is done when the stream's time has passed the selected range.
             isAtBound = isFollowing && lastTime > filter.until
             noteLostEnd()
@@ -293,6 +298,9 @@ final class LineSource {
             }
         } else if let start, loaded.hasText {
             try learnSets(at: start, loaded)
+        }
+        if !hasLeapt {
+            pass(to: leaptTo)
         }
         start = loaded.hasText ? nil : start
         events.append(contentsOf: loaded.events)
@@ -317,22 +325,6 @@ final class LineSource {
         let gap = GapDetail(reason: .corruption, bytes: nil, lines: 0, since: time, isClosed: true)
         let kind = lost.bytes.map { StreamEvent.Kind.missing(bytes: $0, reason: .corruption) } ?? .gap(gap)
         events.append(StreamEvent(kind: kind, position: position, next: position, time: time))
-    }
-
-    /// After skipped blocks the batch may begin inside a line: then reading goes back to its beginning, because where it
-    /// ends and how old it is depends on it. Returns whether it does.
-    private func resolveLeap(_ loaded: LoadedBatch) throws -> Bool {
-        guard loaded.startsMidLine else {
-            return false
-        }
-        let begun = try OpenLine.start(before: loaded.start, notBefore: floor, reader)
-        guard begun < loaded.start else {
-            return false
-        }
-        position = Cursor(offset: begun)
-        skipsFrom = loaded.start
-        latestBeforeBatch = try plan.latestTime(before: position, reader)
-        return true
     }
 
     func release() {

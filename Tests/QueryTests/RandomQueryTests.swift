@@ -132,7 +132,16 @@ struct RandomQueryTests {
 
     @Test("a cursor taken anywhere resumes with exactly the rest", arguments: 0..<20)
     func cursors(_ number: Int) throws {
-        var generator = SeededGenerator(seed: Self.seed &+ UInt64(number) &+ 1 << 32)
+        try checkCursors(number, seed: Self.seed)
+    }
+
+    @Test("a page that ends before a line with an old beginning resumes where that line begins")
+    func cursorsBeforeOldLines() throws {
+        try checkCursors(2, seed: 10_966_063_368_146_648_976)
+    }
+
+    private func checkCursors(_ number: Int, seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed &+ UInt64(number) &+ 1 << 32)
         let sample = try Case(seed: generator.next(), steps: 60)
         let all = sample.inputs.flatMap { $0 }
         for round in 0..<4 {
@@ -154,7 +163,7 @@ struct RandomQueryTests {
             }
             guard Self.lines(answer) == Self.lines(wanted.flatMap(\.cri)) else {
                 Issue.record(
-                    "seed \(Self.seed), store \(number), round \(round), \(selection): \(Self.difference(answer, wanted))"
+                    "seed \(seed), store \(number), round \(round), \(selection): \(Self.difference(answer, wanted))"
                 )
                 return
             }
