@@ -143,7 +143,7 @@ public enum VMLookup {
     /// What to do where one VM is needed, and none is named `word`.
     public static func remedy(forUnknown word: String) -> String {
         ShellPattern.isPattern(word)
-            ? "a pattern cannot be used here: name one VM of those that \"guestlog vms '\(quoted(word))'\" lists"
+            ? "name one VM, not a pattern; \"guestlog vms '\(quoted(word))'\" lists them"
             : "list the VMs with 'guestlog vms'"
     }
 

@@ -100,7 +100,8 @@ import Testing
             ] {
                 let refused = site.guestlog(words, by: way)
                 #expect(refused.status == 2, "\(words)")
-                #expect(refused.standardError.contains("name one VM of those that \"guestlog vms 'web-*'\" lists"))
+                let remedy = #"name one VM, not a pattern; "guestlog vms 'web-*'" lists them"#
+                #expect(refused.standardError.contains(remedy))
             }
         }
         #expect(site.guestlog("verify", "web-*").status == 0 && site.guestlog("export", "json", "web-*").status == 0)

@@ -51,8 +51,7 @@ struct SmallerQuestionsTests {
         #expect(refusal("6f1c").hasPrefix("several UUIDs begin with 6f1c: db (6f1cffff-"))
         #expect(refusal("") == "no VM named ''; list the VMs with 'guestlog vms'")
         #expect(
-            refusal("we*") == "no VM named we*; a pattern cannot be used here: name one VM of those that "
-                + #""guestlog vms 'we*'" lists"#
+            refusal("we*") == #"no VM named we*; name one VM, not a pattern; "guestlog vms 'we*'" lists them"#
         )
         #expect(refusal("6f1") == "no VM named 6f1; list the VMs with 'guestlog vms'")
         #expect(refusal("\u{1b}[2J") == "no VM named \u{fffd}[2J; list the VMs with 'guestlog vms'")
