@@ -28,7 +28,7 @@ import Testing
         #expect(large.wait() == 128 + SIGXFSZ, "\(large.standardError)")
     }
 
-    @Test("too few descriptors are an error with the number that is needed", arguments: ["logs", "serve"])
+    @Test("too few descriptors are an error with the number that is needed", arguments: ["vms", "serve"])
     func descriptors(command: String) throws {
         let site = try Site(isServed: false)
         let child = limited("-n 20", [command, "--config", site.configuration], on: site)
