@@ -8,7 +8,7 @@ import LogModel
 
 extension LocalZone {
     /// The zone `name`: UTC, GMT, or one of the IANA time zone database, such as Europe/Berlin; nil when it is not
-    /// installed. An abbreviation such as CET is none: it is the name of a zone whose clocks are not always so.
+    /// installed. Abbreviations such as CET are not accepted: the zone's clocks differ in summer.
     init?(named name: String) {
         if ["UTC", "GMT"].contains(name.uppercased()) {
             self = .utc

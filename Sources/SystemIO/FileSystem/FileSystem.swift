@@ -81,7 +81,7 @@ public protocol FileSystem: Sendable {
 
 extension FileSystem {
     /// The contents of a small file; nil when it does not exist. Throws EUCLEAN when it has more than `limit` bytes: then it
-    /// is none that a program of ours has written.
+    /// was not written by this program.
     public func contents(of path: String, limit: Int = smallFileLimit) throws(SystemError) -> [UInt8]? {
         guard status(path) != nil else {
             return nil

@@ -134,7 +134,7 @@ struct ImportCommand: AsyncParsableCommand {
         return try file.read(&buffer)
     }
 
-    /// Throws for a compressed file: a position in it is none in its text.
+    /// Throws for a compressed file: positions in the file are not positions in its text.
     private static func checkDecompressed(_ head: ArraySlice<UInt8>, _ file: String) throws(CommandLineError) {
         if let compression = Compression(head: head) {
             throw CommandLineError(
