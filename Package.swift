@@ -59,7 +59,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "CBytes"),
-        .target(name: "CLinux", linkerSettings: [.linkedLibrary("crypt")]),
+        .target(name: "CLinux"),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),

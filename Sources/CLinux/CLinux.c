@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
-#include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
@@ -383,20 +382,3 @@ void gl_restore_terminal_at_signals(int fd, const void *output, size_t count) {
 int gl_pipe_size(int fd) { return fcntl(fd, F_GETPIPE_SZ); }
 int gl_set_pipe_size(int fd, int size) { return fcntl(fd, F_SETPIPE_SZ, size); }
 void gl_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
-
-bool gl_crypt(const char *secret, const char *setting, char hash[GL_HASH_SIZE]) {
-    _Static_assert(GL_HASH_SIZE >= CRYPT_OUTPUT_SIZE, "a hash does not fit");
-    struct crypt_data *room = calloc(1, sizeof *room);
-    if (room == NULL) {
-        return false;
-    }
-    const char *hashed = crypt_r(secret, setting, room);
-    // A failure is NULL, or a text that no hash can be (crypt(3), "ERRORS").
-    bool is_hashed = hashed != NULL && hashed[0] != '*';
-    if (is_hashed) {
-        strcpy(hash, hashed);
-    }
-    explicit_bzero(room, sizeof *room);
-    free(room);
-    return is_hashed;
-}

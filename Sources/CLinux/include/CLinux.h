@@ -84,9 +84,6 @@ ssize_t gl_write_now(int fd, const void *bytes, size_t count);
 // sem_clockwait(3) with the monotonic clock.
 int gl_wait_until(sem_t *semaphore, const struct timespec *deadline);
 int gl_syncfs(int fd);
-// crypt(3): `secret` hashed as `setting` says, into `hash`; false when the scheme is unknown.
-#define GL_HASH_SIZE 384
-bool gl_crypt(const char *secret, const char *setting, char hash[GL_HASH_SIZE]);
 // The user and group with which the calling thread accesses files (setfsuid(2)); -1 leaves one unchanged.
 void gl_set_file_owner(uid_t user, gid_t group);
 uid_t gl_file_user(void);

@@ -75,10 +75,8 @@ public final class TokenRegister: Sendable {
         guard let (id, secret) = AccessToken.parts(of: text) else {
             return nil
         }
-        let all = all
         let found = Self.token(id, in: all)
-        let mayBeCrypt = all.contains { if case .crypt = $0.secret { true } else { false } }
-        let isRight = TokenSecret.matches(secret, found?.secret, mayBeCrypt: mayBeCrypt)
+        let isRight = TokenSecret.matches(secret, found?.secret)
         guard isRight, let token = found, token.isCurrent(at: now) else {
             return nil
         }
