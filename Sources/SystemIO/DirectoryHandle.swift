@@ -129,6 +129,29 @@ public struct DirectoryHandle: ~Copyable, Sendable {
         try systemCall("remove", path(of: name)) { unlinkat(descriptor.raw, name, 0) }
     }
 
+    /// Removes the directory `name` and what is in it. A link is removed, not followed, also one that another user puts
+    /// there meanwhile.
+    public func removeTree(_ name: String) throws(SystemError) {
+        let tree = try directory(name)
+        for entry in try tree.names() {
+            if tree.attributes(of: entry)?.isDirectory == true {
+                try tree.removeTree(entry)
+            } else {
+                try tree.remove(entry)
+            }
+        }
+        try systemCall("remove", path(of: name)) { unlinkat(descriptor.raw, name, AT_REMOVEDIR) }
+    }
+
+    /// The names of its entries that are valid UTF-8, in no order.
+    public func names() throws(SystemError) -> [String] {
+        var names: [String] = []
+        try forEachName { bytes in
+            String(validating: bytes, as: UTF8.self).map { names.append($0) }
+        }
+        return names
+    }
+
     /// Calls `body` with each entry's name, as bytes, in no order. A name may be invalid UTF-8.
     public func forEachName(_ body: (UnsafeBufferPointer<UInt8>) -> Void) throws(SystemError) {
         let list = try open(".", O_RDONLY | O_DIRECTORY).release()

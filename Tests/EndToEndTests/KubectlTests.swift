@@ -266,12 +266,17 @@ extension EndToEnd {
         }
 
         @Test("nothing of a log remains in the temporary folder, after a signal either")
-        func temporary() {
+        func temporary() throws {
             cluster.pod("a")
             cluster.log("a", "x", at: 0)
             let call = cluster.begin("logs", "web", "-f")
             #expect(eventually { call.text == "x\n" })
             #expect(!leftovers.isEmpty)
+            // The thread that waits for signals sleeps.
+            let tasks = "/proc/\(call.process)/task"
+            let waiting = FileText.names(in: tasks).first { FileText.procText("\(tasks)/\($0)/comm") == "signals\n" }
+            let state = "\(tasks)/\(try #require(waiting))/stat"
+            #expect(eventually { FileText.procText(state).contains(" S ") })
             call.signal(SIGINT)
             #expect(call.wait() == 130 && leftovers.isEmpty)
             #expect(cluster.begin("logs", "web").wait() == 0 && leftovers.isEmpty)
@@ -284,6 +289,32 @@ extension EndToEnd {
             let call = cluster.beginKubectl(shell: "guestlog logs web -f | head -1")
             #expect(call.wait() == 0 && call.text == "x\n", "\(call.standardError)")
             #expect(leftovers.isEmpty)
+        }
+
+        @Test("what a killed command left is removed, and nothing that another user could have put in its place")
+        func abandoned() throws {
+            cluster.pod("a")
+            cluster.log("a", "x", at: 0)
+            let folder = cluster.folder.path
+            let fileSystem = LinuxFileSystem()
+            func make(_ name: String, permissions: UInt32) throws {
+                let path = folder + "/" + name
+                try fileSystem.makeDirectory(path)
+                try fileSystem.makeDirectory(path + "/store")
+                try fileSystem.replace("lock", in: path, with: [])
+                try fileSystem.replace("file", in: path + "/store", with: [])
+                chmod(path, permissions)
+            }
+            try make("guestlog-kubectl-killed", permissions: 0o700)
+            try make("guestlog-kubectl-others", permissions: 0o777)
+            try make("other", permissions: 0o700)
+            symlink(folder + "/other", folder + "/guestlog-kubectl-link")
+            symlink(folder + "/other", folder + "/guestlog-kubectl-killed/link")
+            let call = cluster.begin("logs", "web")
+            #expect(call.wait() == 0 && call.text == "x\n", "\(call.standardError)")
+            #expect(leftovers.sorted() == ["guestlog-kubectl-link", "guestlog-kubectl-others"])
+            #expect(try fileSystem.names(in: folder + "/other").sorted() == ["lock", "store"])
+            #expect(try fileSystem.names(in: folder + "/other/store") == ["file"])
         }
 
         private var leftovers: [String] {

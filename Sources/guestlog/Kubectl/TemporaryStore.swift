@@ -14,12 +14,12 @@ final class TemporaryStore {
     private let lock: StoredFile
 
     private static let prefix = "guestlog-kubectl-"
-    private static let lockName = "/lock"
+    private static let lockName = "lock"
 
     /// Makes the store in `TMPDIR`, else `/tmp`. Signals that end the process remove it.
     init() throws(SystemError) {
         let parent = Environment["TMPDIR"] ?? "/tmp"
-        Self.removeAbandoned(in: parent)
+        try Self.removeAbandoned(in: DirectoryHandle(parent))
         var template = Array((parent + "/" + Self.prefix + "XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else {
             throw SystemError("mkdtemp", parent)
@@ -27,7 +27,7 @@ final class TemporaryStore {
         let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         self.path = path
         let fileSystem = LinuxFileSystem()
-        lock = try StoredFile(path + Self.lockName, .create, on: fileSystem)
+        lock = try StoredFile(path + "/" + Self.lockName, .create, on: fileSystem)
         _ = lock.tryLock()
         store = Store(root: path + "/store", fileSystem: fileSystem)
         try fileSystem.makeDirectory(store.root)
@@ -53,11 +53,10 @@ final class TemporaryStore {
     /// They are passed on by a handler: blocking them for a thread that waits is not enough, because Swift's main thread
     /// waits with all signals unblocked.
     private static func removeOnSignal(_ path: String) throws(SystemError) {
-        let ends = try Descriptor.socketPair()
-        let first = try ends.first.duplicate()
-        let second = try ends.second.duplicate()
-        let received = first.release()
-        signalDescriptor.store(second.release(), ordering: .relaxed)
+        let ends = try Descriptor.pipe()
+        // Open until the process ends.
+        let received = try ends.first.duplicate().release()
+        signalDescriptor.store(try ends.second.duplicate().release(), ordering: .relaxed)
         for number in [SIGINT, SIGTERM, SIGHUP] {
             signal(number, passOn)
         }
@@ -74,27 +73,28 @@ final class TemporaryStore {
         }
     }
 
-    private static func removeAbandoned(in parent: String) {
-        let fileSystem = LinuxFileSystem()
-        for name in (try? fileSystem.names(in: parent)) ?? [] where name.hasPrefix(prefix) {
-            let path = parent + "/" + name
-            if let lock = try? StoredFile(path + lockName, .update, on: fileSystem), lock.tryLock() {
-                remove(path)
+    /// Removes the stores of this user's commands that have ended. In a folder like `/tmp` others may make entries of any
+    /// name.
+    private static func removeAbandoned(in parent: borrowing DirectoryHandle) {
+        for name in (try? parent.names()) ?? [] where name.hasPrefix(prefix) {
+            guard let folder = try? parent.directory(name), (try? isOwn(folder)) == true,
+                let lock = try? folder.openRegular(lockName, O_RDWR), flock(lock.raw, LOCK_EX | LOCK_NB) == 0
+            else {
+                continue
             }
+            try? parent.removeTree(name)
         }
     }
 
+    /// Whether no other user can have made or changed it.
+    private static func isOwn(_ folder: borrowing DirectoryHandle) throws(SystemError) -> Bool {
+        let attributes = try folder.attributes()
+        return attributes.owner == geteuid() && attributes.permissions & 0o022 == 0
+    }
+
     private static func remove(_ path: String) {
-        let fileSystem = LinuxFileSystem()
-        for name in (try? fileSystem.names(in: path)) ?? [] {
-            let entry = path + "/" + name
-            if fileSystem.status(entry)?.isDirectory == true {
-                remove(entry)
-            } else {
-                try? fileSystem.remove(entry)
-            }
-        }
-        try? fileSystem.removeDirectory(path)
+        let (parent, name) = DirectoryHandle.split(path)
+        try? DirectoryHandle(parent).removeTree(name)
     }
 }
 
