@@ -26,10 +26,12 @@ final class InflightFolder {
         try? lock.write(at: 0, Array("\(getpid())\n".utf8))
     }
 
-    /// Takes the folder of an ended process of this user; nil when there is none, or its process runs.
+    /// Takes the folder of an ended process of this user; nil when there is none, or its process runs. What root's
+    /// processes leave belongs to the owner of the folder that it is in.
     init?(abandonedAt path: String) {
-        guard let found = FileAttributes(at: path), found.isDirectory, found.owner == geteuid(),
-            let lock = try? Self.lock(path)
+        let parent = FileOwner(of: DirectoryHandle.split(path).directory)
+        guard let found = FileAttributes(at: path), found.isDirectory,
+            found.owner == geteuid() || found.owner == parent?.user, let lock = try? Self.lock(path)
         else {
             return nil
         }

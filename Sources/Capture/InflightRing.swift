@@ -111,7 +111,9 @@ final class InflightRing: @unchecked Sendable {
         let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
         var file: Int32?
         do throws(SystemError) {
-            let number = try systemCall("open", path) { gl_open(path, flags, 0o600) }
+            let number = try FileOwner.create(at: path) { () throws(SystemError) in
+                try systemCall("open", path) { gl_open(path, flags, 0o600) }
+            }
             file = number
             try systemCall("truncate", path) { ftruncate(number, size) }
             try back(0..<headerSize, of: number, path)

@@ -18,8 +18,8 @@ extension Endpoint {
         guard let path else {
             preconditionFailure("\(description) has no path")
         }
-        if case .fifo = self, trusted == nil, mkfifo(path, 0o600) != 0, errno != EEXIST {
-            throw SystemError("mkfifo", path)
+        if case .fifo = self, trusted == nil {
+            try makeFIFO(at: path)
         }
         let file = try PathHandle(path, trusted: trusted)
         let found = file.attributes.kind
@@ -40,6 +40,17 @@ extension Endpoint {
             throw SystemError("open", path, code: EACCES, reason: reason)
         }
         return file
+    }
+
+    /// Creates a named pipe at `path`, unless there is a file.
+    private func makeFIFO(at path: String) throws(SystemError) {
+        do throws(SystemError) {
+            try FileOwner.create(at: path) { () throws(SystemError) in
+                try systemCall("mkfifo", path) { mkfifo(path, 0o600) }
+            }
+        } catch  where error.code != EEXIST {
+            throw error
+        } catch {}
     }
 
     /// Opens the located file. It does not wait for the other end, but may wait for the path's file system: not on a

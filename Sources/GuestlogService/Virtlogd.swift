@@ -52,6 +52,8 @@ public final class Virtlogd {
     public init(_ options: Options, _ configuration: Configuration) throws {
         paths = VirtlogdPaths(options, runtime: configuration.runtime)
         settings = try Self.settings(options, paths)
+        // Root's own, also where the runtime folder is that of `guestlog serve`: it tells what root writes to.
+        mkdir(paths.runtime, 0o750)
         process = try DaemonProcess(
             replacedBy: CommandLine.arguments[0],
             // virtlogd has SIGUSR1, `guestlog serve` SIGUSR2; the default action of either would end all logs.
@@ -110,7 +112,7 @@ public final class Virtlogd {
         _ paths: VirtlogdPaths
     ) -> CaptureService.Options {
         var options = configuration.captureOptions(inflight: paths.runtime + "/inflight")
-        // `guestlog serve` is not root, and owns the store.
+        // `guestlog serve` is usually not root, and owns the store.
         options.usesStoreOwner = true
         return options
     }

@@ -49,6 +49,24 @@ public struct FileOwner: Hashable, Sendable {
         try FileOwner(user: geteuid(), group: getegid()).perform(body)
     }
 
+    /// Runs `body`, which creates the file at `path`, so that the file belongs to the owner of its folder where that is
+    /// not root: a daemon of that user must be able to use what a command of root leaves there. Where that user may not
+    /// create it, the calling thread's own does.
+    @discardableResult
+    public static func create<Result>(
+        at path: String,
+        _ body: () throws(SystemError) -> Result
+    ) throws(SystemError) -> Result {
+        guard gl_file_user() == 0, let owner = FileOwner(of: DirectoryHandle.split(path).directory) else {
+            return try body()
+        }
+        do throws(SystemError) {
+            return try owner.perform(body)
+        } catch  where error.code == EACCES || error.code == EPERM {
+            return try body()
+        }
+    }
+
     private init(user: UInt32, group: UInt32) {
         (self.user, self.group) = (user, group)
     }

@@ -45,17 +45,17 @@ public enum UnixSocket {
             guard found.kind == .socket else {
                 throw SystemError("listen", path, code: EEXIST)
             }
-            guard isDead(path) else {
-                throw SystemError("listen", path, code: EADDRINUSE)
-            }
+            try refuseListener(at: path)
             _ = unlink(path)
         }
         let socket = try make()
         let target = socket.raw
         // The socket must never have more permissions than `mode`, not even for a moment.
         _ = fchmod(target, mode)
-        try withAddress(path, "bind") { address, length in
-            bind(target, address, length)
+        try FileOwner.create(at: path) { () throws(SystemError) in
+            try withAddress(path, "bind") { address, length in
+                bind(target, address, length)
+            }
         }
         try systemCall("listen", path) { Glibc.listen(target, backlog) }
         // The umask removed some of them. A file that replaced the socket meanwhile is not changed.
@@ -128,14 +128,17 @@ public enum UnixSocket {
         }
     }
 
-    /// Whether no process listens at `path` any more.
-    private static func isDead(_ path: String) -> Bool {
-        do {
+    /// Throws EADDRINUSE unless it is certain that no process listens at `path` any more.
+    private static func refuseListener(at path: String) throws(SystemError) {
+        var reason: String?
+        do throws(SystemError) {
             _ = try connect(to: path)
-            return false
-        } catch {
-            return error.code == ECONNREFUSED
-        }
+        } catch  where error.code == ECONNREFUSED {
+            return
+        } catch  where error.code == EACCES {
+            reason = "this user may not connect to the socket there; if no process listens at it, remove the file"
+        } catch {}
+        throw SystemError("listen", path, code: EADDRINUSE, reason: reason)
     }
 
     /// The next pending connection, or nil when there is none; it does not block.

@@ -18,11 +18,23 @@ struct RunFolder {
         let own = parent + "/" + Self.prefix + String(getpid())
         var path = own
         var number = 2
-        while mkdir(path, 0o750) != 0, errno == EEXIST {
+        while Self.exists(creating: path) {
             path = own + "-" + String(number)
             number += 1
         }
         self.path = path
+    }
+
+    /// Creates the folder at `path`; returns whether there was one.
+    private static func exists(creating path: String) -> Bool {
+        do throws(SystemError) {
+            try FileOwner.create(at: path) { () throws(SystemError) in
+                try systemCall("mkdir", path) { mkdir(path, 0o750) }
+            }
+            return false
+        } catch {
+            return error.code == EEXIST
+        }
     }
 
     /// The folder of the rings.

@@ -3,6 +3,7 @@
 import CLinux
 import Glibc
 
+/// The host's file system. What root creates belongs to the owner of the folder that it is created in.
 public struct LinuxFileSystem: FileSystem {
     /// Permissions of new files: 0640, so that the group of log readers can read.
     static let fileMode: mode_t = 0o640
@@ -18,8 +19,16 @@ public struct LinuxFileSystem: FileSystem {
             case .create: O_RDWR | O_CREAT
             }
         // Non-blocking: a pipe in a file's place would block until it has a writer.
-        let number = try systemCall("open", path) {
-            gl_open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, Self.fileMode)
+        let call = { () throws(SystemError) -> Int32 in
+            try systemCall("open", path) {
+                gl_open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, Self.fileMode)
+            }
+        }
+        let number: Int32
+        do throws(SystemError) {
+            number = try mode == .create ? FileOwner.create(at: path, call) : call()
+        } catch {
+            throw Self.explained(error, at: path)
         }
         if let kind = (try? FileAttributes(of: number, path))?.kind, kind != .regular {
             Glibc.close(number)
@@ -122,9 +131,31 @@ public struct LinuxFileSystem: FileSystem {
     }
 
     public func makeDirectory(_ path: String) throws(SystemError) {
-        if mkdir(path, Self.directoryMode) != 0, errno != EEXIST {
-            throw SystemError("mkdir", path)
+        do throws(SystemError) {
+            try FileOwner.create(at: path) { () throws(SystemError) in
+                try systemCall("mkdir", path) { mkdir(path, Self.directoryMode) }
+            }
+        } catch  where error.code != EEXIST {
+            throw Self.explained(error, at: path)
+        } catch {}
+    }
+
+    /// `error`, with the remedy where a file of another user is in a folder of this one: a command of another user has
+    /// left it there.
+    private static func explained(_ error: SystemError, at path: String) -> SystemError {
+        var (inner, folder) = (path, DirectoryHandle.split(path).directory)
+        while error.code == EACCES, folder != inner {
+            if let file = FileAttributes(at: inner), let owner = FileAttributes(at: folder)?.owner,
+                owner == gl_file_user(), owner != 0, file.owner != owner
+            {
+                let reason =
+                    "\(error.reason): \(inner) belongs to user \(file.owner), its folder to user \(owner); "
+                    + "'chown -R --reference=\(folder) \(file.isDirectory ? inner : folder)' corrects that"
+                return SystemError(error.operation, path, code: error.code, reason: reason)
+            }
+            (inner, folder) = (folder, DirectoryHandle.split(folder).directory)
         }
+        return error
     }
 
     public func names(in directory: String) throws(SystemError) -> [String] {
