@@ -223,6 +223,38 @@ import Transforms
         #expect(journal.warnings.last?.hasSuffix("journalctl --verify names damaged files") == true)
     }
 
+    @Test(
+        "a journal of which no file can be read is a problem, with the remedy, though its folders can be read",
+        .enabled(if: geteuid() == 0, "needs root, who alone can act for another")
+    )
+    func unreadable() throws {
+        let folder = TemporaryFolder()
+        let machine = folder.path + "/0123456789abcdef0123456789abcdef"
+        mkdir(folder.path + "/own", 0o755)
+        chown(folder.path + "/own", 65534, 65534)
+        mkdir(machine, 0o755)
+        [folder.path, machine].forEach { chmod($0, 0o755) }
+        let owner = FileOwner(of: folder.path + "/own")
+        var problems: [String?] = []
+        func note() {
+            FileOwner.perform(as: owner) {
+                problems += [folder.path, machine, machine + "/system.journal"].map { JournalAccess.problem([$0]) }
+            }
+        }
+        try LinuxFileSystem().replace("system.journal", in: machine, with: [1])
+        chmod(machine + "/system.journal", 0o640)
+        note()
+        #expect(problems.count == 3)
+        for problem in problems {
+            #expect(problem?.contains(machine + "/system.journal cannot be read") == true, "\(problem ?? "none")")
+            #expect(problem?.contains("SupplementaryGroups=systemd-journal") == true)
+        }
+        problems = []
+        chmod(machine + "/system.journal", 0o644)
+        note()
+        #expect(problems == [nil, nil, nil])
+    }
+
     @Test("the remedy for damaged entries is that of what is read")
     func remedies() throws {
         let folder = TemporaryFolder()

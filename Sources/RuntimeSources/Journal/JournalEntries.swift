@@ -53,6 +53,7 @@ enum JournalAccess {
             library = try JournalLibrary()
         } catch {
             warn("\(error); journals are read through journalctl instead")
+            try refuseUnreadable(options.paths)
             return JournalctlReader(options, after: cursor)
         }
         return try JournalReader(options, after: cursor, library: library)
@@ -66,9 +67,52 @@ enum JournalAccess {
         guard !there.isEmpty else {
             return "there is no \(folders.joined(separator: " or ")); does journald run, with Storage= other than none?"
         }
-        if there.contains(where: { access($0, R_OK) == 0 }) {
+        let found = there.flatMap { files(at: $0) }
+        guard let first = found.first, !found.contains(where: isReadable) else {
             return nil
         }
-        return "\(there[0]) cannot be read by this user; add it to the group systemd-journal"
+        return "\(first) cannot be read by this user; add it to the group systemd-journal, in a unit of systemd with "
+            + "SupplementaryGroups=systemd-journal"
+    }
+
+    /// Throws EACCES, with the remedy, when nothing of the journal in these folders or files can be read. libsystemd opens
+    /// a folder also when it may open none of the files in it.
+    static func refuseUnreadable(_ paths: [String]) throws(SystemError) {
+        if let problem = problem(paths) {
+            throw SystemError("read journal", paths.first ?? "of this host", code: EACCES, reason: problem)
+        }
+    }
+
+    /// The journal's files at `path`: the file itself, or those in the folder and in the machines' folders in it. A folder
+    /// that cannot be listed stands for its files.
+    private static func files(at path: String) -> [String] {
+        guard isFolder(path) else {
+            return [path]
+        }
+        guard let names = try? LinuxFileSystem().names(in: path) else {
+            return [path]
+        }
+        return names.sorted().flatMap { name in
+            let inner = path + "/" + name
+            if name.hasSuffix(".journal") || name.hasSuffix(".journal~") {
+                return [inner]
+            }
+            return isMachine(name) && isFolder(inner) ? files(at: inner) : []
+        }
+    }
+
+    /// Whether a folder has the name of a machine's: its ID, with a namespace or without.
+    private static func isMachine(_ name: String) -> Bool {
+        let digits = name.prefix { $0 != "." }
+        return digits.count == 32 && digits.allSatisfy(\.isHexDigit)
+    }
+
+    private static func isReadable(_ path: String) -> Bool {
+        let file = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard file >= 0 else {
+            return false
+        }
+        close(file)
+        return true
     }
 }

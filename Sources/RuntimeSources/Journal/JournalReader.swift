@@ -73,9 +73,11 @@ final class JournalReader: JournalEntries {
         guard code >= 0, let handle else {
             throw SystemError("read journal", path, code: code < 0 ? -code : EIO)
         }
-        if let missing = JournalAccess.problem(options.paths) {
+        do throws(SystemError) {
+            try JournalAccess.refuseUnreadable(options.paths)
+        } catch {
             library.close(handle)
-            throw SystemError("read journal", path, code: EACCES, reason: missing)
+            throw error
         }
         return handle
     }
