@@ -23,6 +23,7 @@ struct Serve: ParsableCommand {
         if check.checkConfig {
             return try Daemon.check(configuration)
         }
+        try SystemDaemon.refuseSecond(paths)
         try DaemonFolders.prepare(configuration)
         try Daemon(configuration, file: paths.configurationFile).run()
     }

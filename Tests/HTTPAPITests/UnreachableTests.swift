@@ -49,6 +49,25 @@ import Testing
         #expect(await APIClient(socket: missing).store() == nil)
     }
 
+    @Test(
+        "a user who may not look into the system's folder is told who may",
+        .enabled(if: geteuid() == 0, "needs root, who alone can act for another")
+    )
+    func systemDaemon() throws {
+        let (system, own) = (folder.path + "/system", folder.path + "/own")
+        chmod(folder.path, 0o755)
+        mkdir(system, 0o750)
+        mkdir(own, 0o750)
+        chown(own, 65534, 65534)
+        let socket = system + "/guestlog.sock"
+        #expect(APIClient.Unreachable.hint(besides: socket) == nil)
+        _ = try UnixSocket.listen(at: socket)
+        #expect(APIClient.Unreachable.hint(besides: socket)?.contains("listens at \(socket)") == true)
+        var hint: String?
+        FileOwner.perform(as: FileOwner(of: own)) { hint = APIClient.Unreachable.hint(besides: socket) }
+        #expect(hint?.contains("use sudo") == true && hint?.contains("usermod -aG guestlog") == true, "\(hint ?? "")")
+    }
+
     @Test("a request makes one connection")
     func connections() async throws {
         let path = folder.path + "/one.sock"

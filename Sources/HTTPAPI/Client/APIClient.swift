@@ -62,9 +62,23 @@ public struct APIClient: Sendable {
             switch code {
             case EACCES: "only root and members of the socket's group can connect"
             case ENAMETOOLONG: UnixSocket.pathRule
-            case ENOENT where socket != systemSocket && access(systemSocket, F_OK) == 0:
-                "the system's daemon listens at \(systemSocket): use --socket or GUESTLOG_SOCKET"
+            case ENOENT where socket != systemSocket: hint(besides: systemSocket) ?? isItRunning
             default: isItRunning
+            }
+        }
+
+        /// What to use where nothing is at another path and the system's daemon has the socket `system`; nil when there is
+        /// none.
+        static func hint(besides system: String) -> String? {
+            do throws(SystemError) {
+                _ = try FileAttributes(following: system)
+                return "the system's daemon listens at \(system): use --socket or GUESTLOG_SOCKET"
+            } catch {
+                guard error.code == EACCES else {
+                    return nil
+                }
+                return "the system's daemon is for root and the group guestlog: use sudo, or join that group "
+                    + "(usermod -aG guestlog USER) and set GUESTLOG_SOCKET=\(system)"
             }
         }
 
