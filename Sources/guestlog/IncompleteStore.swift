@@ -96,3 +96,29 @@ extension PathOptions.Source {
         )
     }
 }
+
+// Whether the daemon of the store runs.
+extension PathOptions.Source {
+    /// Whether there is a socket at `path`, and no process listens at it.
+    static func isDeserted(_ path: String) -> Bool {
+        do throws(SystemError) {
+            _ = try UnixSocket.connect(to: path)
+            return false
+        } catch {
+            return error.code == ECONNREFUSED
+        }
+    }
+
+    /// Reports that the store's daemon does not run; returns whether it did.
+    @discardableResult
+    func reportDesertion() -> Bool {
+        guard let deserted else {
+            return false
+        }
+        Output.error(
+            "no daemon answers at \(Terminal.safe(deserted)): it captures nothing now; start it, or see 'systemctl status "
+                + "guestlog'"
+        )
+        return true
+    }
+}

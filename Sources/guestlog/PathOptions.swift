@@ -107,6 +107,8 @@ struct PathOptions: ParsableArguments {
         var daemon: APIClient?
         /// The folders of the store's VMs that this user may not read.
         let hidden: [String]
+        /// The socket that the store's daemon has left; nil while it runs, or where there was none.
+        var deserted: String?
 
         init(_ readable: (store: Store, hidden: [String])? = nil, daemon: APIClient? = nil) {
             store = readable?.store
@@ -177,7 +179,11 @@ struct PathOptions: ParsableArguments {
             throw error
         }
         let readable = try? found.get()
-        return Source(readable, daemon: kept != nil || readable == nil ? daemon : nil)
+        var source = Source(readable, daemon: kept != nil || readable == nil ? daemon : nil)
+        if kept == nil, !namesStore, Source.isDeserted(configuration.socket) {
+            source.deserted = configuration.socket
+        }
+        return source
     }
 
     /// The configuration of a command that writes to the store itself. With --socket the store is that of the daemon there.

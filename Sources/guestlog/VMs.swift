@@ -33,6 +33,7 @@ struct VMs: AsyncParsableCommand {
     func run() async throws {
         let source = try await paths.source()
         let all = try await listed(source)
+        let isDeserted = source.reportDesertion()
         let chosen = try vms.isEmpty ? all : VMRow.matches(vms, in: all)
         let rows = chosen.filter { !problem || $0["problem"]?.text != nil }
         if output == .json {
@@ -40,12 +41,20 @@ struct VMs: AsyncParsableCommand {
                 try Output.write(vm.bytes + [Lines.feed])
             }
         } else if rows.isEmpty {
-            Output.error(all.isEmpty ? "no VM has produced output yet" : "no VM has a problem")
+            if all.isEmpty {
+                Output.error("no VM has produced output yet")
+            } else if !isDeserted {
+                Output.error("no VM has a problem")
+            }
         } else {
             try Output.write(VMRow.table(rows, times))
         }
         if source.daemon == nil {
             try source.checkCompleteness(of: vms)
+        }
+        // Only the daemon knows the problems.
+        if problem, isDeserted {
+            throw ExitCode.outOfReach
         }
     }
 

@@ -28,6 +28,27 @@ import Testing
         return child
     }
 
+    @Test("without the store's daemon vms, logs -f and wait say that nothing is captured; vms --problem is no success")
+    func deadDaemon() throws {
+        let (site, _, _) = try prepare()
+        site.killDaemon()
+        let notice = "no daemon answers at \(site.socket)"
+        let cases: [(words: [String], status: Int32)] = [
+            (["vms"], 0), (["vms", "--problem"], 3), (["wait", "uu", "never", "--timeout", "10ms"], 1),
+        ]
+        for (words, status) in cases {
+            let answer = site.guestlog(words)
+            #expect(answer.status == status && answer.standardError.contains(notice), "\(words): \(answer)")
+            #expect(!answer.standardError.contains("no VM has a problem"))
+        }
+        let follower = site.begin(["logs", "uu", "-f"], name: "follower")
+        #expect(eventually { follower.standardError.contains(notice) })
+        follower.stop()
+        // A store of guestlog run never had a daemon.
+        unlink(site.socket)
+        #expect(site.guestlog("vms", "--problem").status == 0)
+    }
+
     @Test("a store that only the file names gives way to the daemon's")
     func believesDaemon() throws {
         let (site, other, _) = try prepare()
