@@ -12,12 +12,7 @@ extension ConsoleHub {
     func prepare(_ console: Console) {
         let definition = console.definition
         if case .listen(let path) = definition.endpoint {
-            do throws(SystemError) {
-                let socket = try ListeningSocket(path: path)
-                console.shard.loop.post { console.listen(on: socket) }
-            } catch {
-                capture.diagnostics.log(.error, "console \(definition.key.name): \(error)")
-            }
+            listen(at: path, for: console)
         }
         if let path = passThroughPath(of: definition.key) {
             do throws(SystemError) {
@@ -32,6 +27,27 @@ extension ConsoleHub {
         }
         if let watched = definition.endpoint.watchedPath {
             discovery.follow(watched)
+        }
+    }
+
+    /// The interval between attempts to listen for a VMM, in microseconds.
+    private static let listenInterval: Int64 = 1_000_000
+
+    /// Listens at `path` for the VMM's connection. While that fails, as in a folder that does not exist yet, it is a
+    /// problem of the console, and tried again.
+    private func listen(at path: String, for console: Console) {
+        guard !console.shard.loop.perform({ console.isEnded }) else {
+            return
+        }
+        do throws(SystemError) {
+            let socket = try ListeningSocket(path: path)
+            problems.clear(of: console.definition)
+            console.shard.loop.post { console.listen(on: socket) }
+        } catch {
+            problems.raise("\(error)", of: console.definition)
+            control.schedule(afterMicroseconds: Self.listenInterval) { [weak self] in
+                self?.listen(at: path, for: console)
+            }
         }
     }
 

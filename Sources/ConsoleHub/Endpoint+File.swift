@@ -8,6 +8,8 @@ import SystemIO
 extension Endpoint {
     /// Size of a named pipe's buffer, in bytes.
     private static let pipeSize: Int32 = 1 << 20
+    /// Permissions of a new named pipe: as those of sockets, so that a VMM of the group can write.
+    private static let pipeMode: mode_t = 0o660
 
     /// The file at the path. Throws with the reason when it is not of the endpoint's kind.
     ///
@@ -18,8 +20,9 @@ extension Endpoint {
         guard let path else {
             preconditionFailure("\(description) has no path")
         }
+        var isNewFIFO = false
         if case .fifo = self, trusted == nil {
-            try makeFIFO(at: path)
+            isNewFIFO = try makeFIFO(at: path)
         }
         let file = try PathHandle(path, trusted: trusted)
         let found = file.attributes.kind
@@ -35,6 +38,10 @@ extension Endpoint {
             throw SystemError("open", path, code: ENOTTY, reason: "it is \(found), not a pseudo-terminal")
         default: break
         }
+        if isNewFIFO {
+            // The umask has removed some of them.
+            try file.setMode(Self.pipeMode)
+        }
         if case .terminal = self, let directory = file.directory, directory.owner != file.attributes.owner {
             let reason = "it belongs to user \(file.attributes.owner), and the directory to user \(directory.owner)"
             throw SystemError("open", path, code: EACCES, reason: reason)
@@ -42,15 +49,16 @@ extension Endpoint {
         return file
     }
 
-    /// Creates a named pipe at `path`, unless there is a file.
-    private func makeFIFO(at path: String) throws(SystemError) {
+    /// Creates a named pipe at `path`, unless there is a file; returns whether it did.
+    private func makeFIFO(at path: String) throws(SystemError) -> Bool {
         do throws(SystemError) {
             try FileOwner.create(at: path) { () throws(SystemError) in
-                try systemCall("mkfifo", path) { mkfifo(path, 0o600) }
+                try systemCall("mkfifo", path) { mkfifo(path, Self.pipeMode) }
             }
-        } catch  where error.code != EEXIST {
-            throw error
-        } catch {}
+            return true
+        } catch  where error.code == EEXIST {
+            return false
+        }
     }
 
     /// Opens the located file. It does not wait for the other end, but may wait for the path's file system: not on a

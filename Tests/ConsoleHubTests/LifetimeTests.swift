@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Capture
+import Glibc
 import TestSupport
 import TestTraits
 import Testing
@@ -8,6 +9,21 @@ import Testing
 @testable import ConsoleHub
 
 @Suite(.blocking) struct LifetimeTests {
+    @Test("a socket that cannot be created for the VMM is a problem, until it can")
+    func listensLater() throws {
+        let fixture = try HubFixture()
+        let folder = fixture.folder.path + "/vms"
+        let path = folder + "/vm.sock"
+        fixture.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .listen(path: path)))
+        func problems() -> [String] { fixture.capture.problems.all.map { "\($0.subject): \($0.problem)" } }
+        #expect(eventually { problems().contains { $0.contains("not captured: bind \(path): No such file") } })
+        mkdir(folder, 0o755)
+        let guest = connect(to: path)
+        send("text\n", to: guest)
+        #expect(try eventually { try fixture.text("web").bytes == Array("text\n".utf8) })
+        #expect(problems() == [])
+    }
+
     @Test("a hub and a capture that have stopped are freed, with their descriptors")
     func freed() throws {
         weak var hub: ConsoleHub?

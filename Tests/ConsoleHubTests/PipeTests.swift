@@ -40,6 +40,21 @@ import Testing
         #expect(boots == [.powerOn, .closed, .powerOn, .closed, .powerOn, .closed])
     }
 
+    @Test("a named pipe that is created is for the owner and the group, as sockets are, whatever the umask")
+    func mode() throws {
+        let fixture = try HubFixture()
+        let path = fixture.folder.path + "/web.fifo"
+        fixture.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .fifo(path: path)))
+        #expect(eventually { FileAttributes(at: path)?.permissions == 0o660 })
+        // That of another program stays as it is.
+        let other = fixture.folder.path + "/db.fifo"
+        mkfifo(other, 0o600)
+        fixture.hub.add(try .init(key: StreamKey(name: "db"), endpoint: .fifo(path: other)))
+        send("text\n", to: writer(other))
+        #expect(try eventually { try fixture.text("db").bytes == Array("text\n".utf8) })
+        #expect(FileAttributes(at: other)?.permissions == 0o600)
+    }
+
     @Test("what many short-lived writers write is stored completely, and none finds the pipe without a reader")
     func shortWriters() throws {
         let fixture = try HubFixture()
