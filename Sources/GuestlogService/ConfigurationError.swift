@@ -37,7 +37,8 @@ extension ConfigurationError {
         switch error {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
-            self.init(file: file, line: mark.line, message: "is not YAML: \(problem)")
+            let remedy = Self.remedies.first { problem.contains($0.problem) }.map { "; \($0.remedy)" } ?? ""
+            self.init(file: file, line: mark.line, message: "is not YAML: \(problem)\(remedy)")
         case .duplicatedKeysInMapping(let duplicates, let context):
             let keys = duplicates.sorted().joined(separator: ", ")
             let first = context.mark
@@ -51,6 +52,20 @@ extension ConfigurationError {
             self.init(file: file, line: nil, message: "is not YAML: \(error)")
         }
     }
+
+    /// What to do about the parser's errors that do not tell it.
+    private static let remedies = [
+        (
+            problem: "expected <document start>",
+            remedy: "a line above has a value without a key, such as {}: remove it"
+        ),
+        (problem: "found another document", remedy: "the file is one document: remove the line ---"),
+        (
+            problem: "cannot start any token",
+            remedy: "indent with spaces, not tabs, and quote a value that begins with @ or %"
+        ),
+        (problem: "expected alphabetic or numeric", remedy: "quote a value that begins with * or &, such as '*'"),
+    ]
 
     /// The line after that of `mark` in which `key` is in the same column; nil where a mapping is written in one line.
     private static func nextLine(of key: String, after mark: Mark, in text: String) -> Int? {

@@ -50,6 +50,26 @@ import Testing
     }
 
     @Test(
+        "what is not YAML is reported with the remedy",
+        arguments: [
+            ("{}\nstore: /x\n", "remove it"), ("store: /x\n---\nruntime: /y\n", "remove the line ---"),
+            ("retention:\n\tvm: 1GiB\n", "not tabs"), ("outputs:\n- vms: *\n", "quote a value"),
+        ]
+    )
+    func remedy(text: String, remedy: String) {
+        #expect(errors(text).first?.contains(remedy) == true, "\(errors(text))")
+    }
+
+    @Test("the packaged file has no keys, and those of the README can be added below")
+    func packagedFile() throws {
+        let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let text = try ConfigurationError.text(of: root + "/packaging/guestlog.yaml")
+        #expect(try Configuration(file: "g.yaml", text: text).patterns.isEmpty)
+        let more = "consoles:\n  - path: /run/vms/{name}.sock\n"
+        #expect(try Configuration(file: "g.yaml", text: text + more).patterns.count == 1)
+    }
+
+    @Test(
         "what follows from another error is not reported",
         arguments: [
             "consoles:\n  - { connect: /run/a, name: a, plain-file: here, plain-size: 1M }\n",
