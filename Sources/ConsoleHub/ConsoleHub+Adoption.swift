@@ -69,12 +69,16 @@ extension ConsoleHub {
     /// unknown.
     var absentSince: Int64? { state.withLock { $0.absentSince } }
 
-    /// The second part of `start`: the consoles in `named` are connected, then those in watched folders.
+    /// The second part of `start`: the consoles in `named` and those that clients have added are connected, then those in
+    /// watched folders.
     public func follow(_ named: [Definition]) throws(SystemError) {
         discovery.onFound = { [weak self] definition in self?.add(definition) }
         discovery.onChanged = { [weak self] path in self?.endpointChanged(path) }
         discovery.onGone = { [weak self] path in self?.endpointGone(path) }
         named.forEach { add($0) }
+        // The configuration may name one of them by now, perhaps at another endpoint.
+        let keys = Set(named.map(\.key))
+        table.addedConsoles.filter { !keys.contains($0.key) }.forEach { add($0) }
         table.unrecoveredConsoles.forEach { addUnrecovered($0) }
         let (control, discovery, patterns) = (control, discovery, patterns)
         let droppedPaths = table.droppedEndpoints.compactMap(\.path)
@@ -88,6 +92,27 @@ extension ConsoleHub {
             controlEnded.signal()
         }
         controlThread.withLock { $0 = thread }
+    }
+
+    /// Adds a console that nothing else names, for a client: it is added again by each next process, until it is removed
+    /// or the runtime folder is. A pseudo-terminal is not: its number may be another one's by then.
+    public func addLasting(_ definition: Definition) -> AddResult {
+        let result = add(definition)
+        switch definition.endpoint {
+        case .connect, .listen, .tcp, .fifo:
+            if result == .new {
+                setAdded(definition, for: definition.key)
+            }
+        case .terminal, .inherited: break
+        }
+        return result
+    }
+
+    /// Notes which console a client has added under that key; nil: none.
+    func setAdded(_ definition: Definition?, for key: StreamKey) {
+        if table.setAdded(definition, for: key) {
+            control.post { [table] in table.noteAdded() }
+        }
     }
 
     /// Adds a console that a watched folder had when the previous daemon ended: if its path has gone since, nothing else

@@ -232,6 +232,7 @@ public final class ConsoleHub: Sendable {
     /// gone. Its clients are told the reason, if there is one. One that waits until the console limit allows it stops
     /// waiting. False when there is no such console.
     public func remove(_ key: StreamKey, reason: String? = "guestlog has removed this console") -> Bool {
+        setAdded(nil, for: key)
         let wasWaiting = removeSurplus { $0.key == key }
         guard let console = state.withLock({ $0.consoles[key] }) else {
             return wasWaiting

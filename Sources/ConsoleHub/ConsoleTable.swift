@@ -10,7 +10,7 @@ import SystemIO
 ///
 /// By this table a descriptor from the service manager is assigned to its VM, and a console that is dialled again after
 /// a restart is known to lead to the same machine. It also records dropped consoles, so that they are not discovered
-/// again.
+/// again, and those that were added by a client and are named nowhere else.
 final class ConsoleTable: Sendable {
     struct Entry: Hashable, Sendable {
         var definition: ConsoleHub.Definition
@@ -21,6 +21,8 @@ final class ConsoleTable: Sendable {
 
     /// The entry for the dropped endpoints.
     private static let droppedName = "dropped"
+    /// The entry for the consoles that clients have added.
+    private static let addedName = "added"
     /// The entry for the time when a daemon stopped.
     private static let stoppedName = "stopped"
 
@@ -29,6 +31,7 @@ final class ConsoleTable: Sendable {
     private let unrecovered = Mutex<[StreamKey: ConsoleHub.Definition]>([:])
     private let peers = Mutex<[StreamKey: PeerIdentity]>([:])
     private let dropped = Mutex<Set<Endpoint>>([])
+    private let added = Mutex<[StreamKey: ConsoleHub.Definition]>([:])
     private let stopped = Mutex<Int64?>(nil)
 
     init(in path: String, service: ServiceManager) {
@@ -58,6 +61,9 @@ final class ConsoleTable: Sendable {
             if name == Self.droppedName {
                 let endpoints = (json.elements ?? []).compactMap { $0.text.flatMap(Endpoint.init) }
                 dropped.withLock { $0 = Set(endpoints) }
+            } else if name == Self.addedName {
+                let definitions = (json.elements ?? []).compactMap { Self.decode($0)?.definition }
+                added.withLock { $0 = Dictionary(definitions.map { ($0.key, $0) }) { first, _ in first } }
             } else if name == Self.stoppedName {
                 stopped.withLock { $0 = json["time"]?.integer }
             } else if store.ownsName(name), let entry = Self.decode(json) {
@@ -146,6 +152,24 @@ final class ConsoleTable: Sendable {
         store.note(Self.droppedName, JSON.array(endpoints.map { .string($0) }).bytes)
     }
 
+    /// The consoles that clients have added.
+    var addedConsoles: [ConsoleHub.Definition] { added.withLock { Array($0.values) } }
+
+    /// Sets the console with that key that a client has added, nil: none; returns whether that is a change, to be written
+    /// with `noteAdded`.
+    func setAdded(_ definition: ConsoleHub.Definition?, for key: StreamKey) -> Bool {
+        added.withLock { added in
+            defer { added[key] = definition }
+            return added[key] != definition
+        }
+    }
+
+    /// Writes the consoles that clients have added.
+    func noteAdded() {
+        let entries = addedConsoles.map { Self.encode(Entry(definition: $0)) }
+        store.note(Self.addedName, JSON.array(entries).bytes)
+    }
+
     private static func encode(_ entry: Entry) -> JSON {
         var members: [(String, JSON)] = [
             ("name", .string(entry.definition.key.name)),
@@ -173,6 +197,9 @@ final class ConsoleTable: Sendable {
         }
         if let folder = entry.definition.trustedFolder {
             members.append(("trusted", .string(folder)))
+        }
+        if entry.definition.isOnDemand {
+            members.append(("onDemand", .bool(true)))
         }
         if entry.isTelnet {
             members.append(("telnet", .bool(true)))
@@ -213,7 +240,8 @@ final class ConsoleTable: Sendable {
             endpoint: endpoint,
             plainFile: plainFile,
             rate: rate,
-            trustedFolder: json["trusted"]?.text ?? (json["discovered"] == .bool(true) ? "/" : nil)
+            trustedFolder: json["trusted"]?.text ?? (json["discovered"] == .bool(true) ? "/" : nil),
+            isOnDemand: json["onDemand"] == .bool(true)
         )
         guard let definition else {
             return nil

@@ -11,7 +11,8 @@ struct Add: AsyncParsableCommand {
         discussion: """
             The endpoint: connect:PATH a socket the VMM listens on (QEMU: socket,server=on,wait=off), listen:PATH one it \
             connects to, tcp:ADDRESS:PORT a port it listens on, pty:PATH a pseudo-terminal, fifo:PATH a named pipe. Paths \
-            are allowed for root and the daemon's own user only.
+            are allowed for root and the daemon's own user only. The console lasts until drop or rm, over restarts of the \
+            daemon; to keep it over a reboot of the host too, put it into the configuration file.
             """
     )
 

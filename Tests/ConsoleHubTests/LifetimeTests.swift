@@ -2,6 +2,7 @@
 
 import Capture
 import Glibc
+import SystemIO
 import TestSupport
 import TestTraits
 import Testing
@@ -22,6 +23,39 @@ import Testing
         send("text\n", to: guest)
         #expect(try eventually { try fixture.text("web").bytes == Array("text\n".utf8) })
         #expect(problems() == [])
+    }
+
+    @Test("a console that a client has added is added by the next process too, until it is removed")
+    func addedByClient() throws {
+        let folder = TemporaryFolder()
+        func definition(_ name: String, isOnDemand: Bool = false) throws -> ConsoleHub.Definition {
+            let endpoint = Endpoint.connect(path: folder.path + "/\(name).sock")
+            return try .init(key: StreamKey(name: name), endpoint: endpoint, isOnDemand: isOnDemand)
+        }
+        func noted() -> String {
+            let contents = try? LinuxFileSystem().contents(of: folder.path + "/run/held/added.json")
+            return contents.map { String(decoding: $0, as: UTF8.self) } ?? ""
+        }
+        do {
+            let fixture = try HubFixture(in: folder)
+            for name in ["db", "gone"] {
+                #expect(fixture.hub.addLasting(try definition(name)) == .new)
+            }
+            #expect(fixture.hub.addLasting(try definition("far", isOnDemand: true)) == .new)
+            fixture.hub.add(try definition("other"))
+            let terminal = Endpoint.terminal(path: folder.path + "/pts")
+            #expect(fixture.hub.addLasting(try .init(key: StreamKey(name: "old"), endpoint: terminal)) == .new)
+            #expect(fixture.hub.remove(StreamKey(name: "gone")))
+            #expect(eventually { noted().contains("far.sock") && !noted().contains("gone.sock") })
+            fixture.stop()
+        }
+        let chardev = try Chardev(folder.path + "/db.sock")
+        let fixture = try HubFixture(in: folder)
+        #expect(fixture.hub.definitions().map(\.key.name) == ["db", "far"])
+        #expect(fixture.hub.definitions().map(\.isOnDemand) == [false, true])
+        let guest = try chardev.accept()
+        send("text\n", to: guest)
+        #expect(try eventually { try fixture.text("db").bytes == Array("text\n".utf8) })
     }
 
     @Test("a hub and a capture that have stopped are freed, with their descriptors")

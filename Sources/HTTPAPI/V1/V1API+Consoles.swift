@@ -20,7 +20,7 @@ extension V1API {
             } catch {
                 throw APIError.badRequest("\(definition.endpoint) cannot be captured: \(error)")
             }
-            switch hub.add(definition) {
+            switch hub.addLasting(definition) {
             case .new, .dropped: break
             case .conflict(let conflict): throw APIError.conflict("\(conflict)")
             case .full: throw APIError(503, "the maximum number of consoles is reached: raise the limit of open files")
