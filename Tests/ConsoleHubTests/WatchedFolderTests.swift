@@ -30,6 +30,25 @@ import Testing
         eventually { fixture.messages.contains { $0.contains(text) } }
     }
 
+    @Test("a watched folder that does not exist is a problem, until it does or is watched no more")
+    func missing() throws {
+        let folder = TemporaryFolder()
+        let pattern = try DiscoveryPattern(folder.path + "/vms/{name}.sock")
+        let fixture = try HubFixture(in: folder, patterns: [pattern])
+        let problem = "the folder \(folder.path)/vms does not exist; waiting for it"
+        func problems() -> [String] { fixture.capture.problems.all.map { $0.subject + ": " + $0.problem } }
+        #expect(eventually { problems() == ["consoles at \(pattern.text): " + problem] })
+        mkdir(folder.path + "/vms", 0o755)
+        let chardev = try Chardev(folder.path + "/vms/web.sock")
+        _ = try chardev.accept()
+        #expect(eventually { problems().isEmpty })
+        let other = try DiscoveryPattern(folder.path + "/other/{name}.sock")
+        fixture.hub.setPatterns([other])
+        #expect(eventually { problems().count == 1 })
+        fixture.hub.setPatterns([pattern])
+        #expect(eventually { problems().isEmpty })
+    }
+
     @Test("a link is refused by its name, once, whatever its target: a socket, a folder of sockets, a device")
     func links() throws {
         let folder = TemporaryFolder()

@@ -9,10 +9,13 @@ extension PathDiscovery {
     /// that no link is followed where other users may create one.
     func scan(for pattern: PathPattern, _ index: Int) {
         watchFolder(pattern.trustedFolder)
-        guard let folder = try? DirectoryHandle(pattern.trustedFolder) else {
-            return
+        do throws(SystemError) {
+            let folder = try DirectoryHandle(pattern.trustedFolder)
+            note(nil, of: pattern)
+            scan(in: folder, Target(pattern: pattern, index: index), level: pattern.literal.count, values: [:])
+        } catch {
+            note(error, of: pattern)
         }
-        scan(in: folder, Target(pattern: pattern, index: index), level: pattern.literal.count, values: [:])
     }
 
     private struct Target {

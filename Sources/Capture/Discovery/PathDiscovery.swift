@@ -72,6 +72,7 @@ public final class PathDiscovery: EventHandler, @unchecked Sendable {
     }
 
     public func setPatterns(_ patterns: [PathPattern]) {
+        self.patterns.forEach { note(nil, of: $0) }
         self.patterns = patterns
     }
 
@@ -142,6 +143,19 @@ public final class PathDiscovery: EventHandler, @unchecked Sendable {
         if refused.remove(Path(folder)) != nil, refused.isEmpty {
             problems.clear(subject)
         }
+    }
+
+    /// Reports why the folder of a pattern cannot be scanned; nil: it can. It may be missing because no VM was started yet,
+    /// or because the pattern is wrong.
+    func note(_ error: SystemError?, of pattern: PathPattern) {
+        let subject = "\(purpose) at \(pattern.text)"
+        guard let error else {
+            problems.clear(subject)
+            return
+        }
+        let problem =
+            error.code == ENOENT ? "the folder \(pattern.trustedFolder) does not exist; waiting for it" : "\(error)"
+        problems.report(subject, problem, .warning, to: diagnostics)
     }
 
     /// The subject of its problem.
