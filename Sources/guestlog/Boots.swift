@@ -27,16 +27,23 @@ struct Boots: AsyncParsableCommand {
     func run() async throws {
         let source = try await paths.source()
         let lists: [(vm: String, boots: [JSON])]
-        if let store = source.store {
-            let words = await source.untitled(vms)
-            lists = try VMLookup.resolve(words, in: store, previousInstance: previousInstance).map { vm in
-                (vm.identity.nameWithNamespace, try BootList.boots(of: vm, in: store).map(\.json))
-            }
-        } else {
-            lists = try await ask(source.client)
+        do {
+            lists = try await boots(source)
+        } catch {
+            throw await source.explained(error, of: vms)
         }
         try BootTable(times: times, output: output).write(lists)
         try source.checkCompleteness(of: vms)
+    }
+
+    private func boots(_ source: PathOptions.Source) async throws -> [(vm: String, boots: [JSON])] {
+        guard let store = source.store else {
+            return try await ask(source.client)
+        }
+        let words = await source.untitled(vms)
+        return try VMLookup.resolve(words, in: store, previousInstance: previousInstance).map { vm in
+            (vm.identity.nameWithNamespace, try BootList.boots(of: vm, in: store).map(\.json))
+        }
     }
 
     private func ask(_ client: APIClient) async throws -> [(vm: String, boots: [JSON])] {

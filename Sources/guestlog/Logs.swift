@@ -99,11 +99,15 @@ struct Logs: AsyncParsableCommand {
         if follow {
             Output.endWithReader()
         }
-        do {
-            if let source = try fleet.source(paths) {
+        if let source = try fleet.source(paths) {
+            do {
                 return try await ask(source, request)
+            } catch  where PathOptions.Source.isUnknownVM(error) {
+                throw hint(for: error)
             }
-            let source = try await paths.source()
+        }
+        let source = try await paths.source()
+        do {
             let end = ContinuousClock.now + Self.grace
             while true {
                 do {
@@ -112,25 +116,17 @@ struct Logs: AsyncParsableCommand {
                         return try await answer(request, from: store, of: source)
                     }
                     return try await ask(source.client, request)
-                } catch  where follow && Self.isUnknownVM(error) && ContinuousClock.now < end {
+                } catch  where follow && PathOptions.Source.isUnknownVM(error) && ContinuousClock.now < end {
                     try await Task.sleep(for: .milliseconds(100))
                 }
             }
-        } catch  where Self.isUnknownVM(error) {
-            throw hint(for: error)
+        } catch  where PathOptions.Source.isUnknownVM(error) {
+            throw hint(for: await source.explained(error, of: vms))
         }
     }
 
     /// How long a follower waits for a VM that is not known: the daemon finds one that has just been started in less.
     private static let grace = Duration.seconds(3)
-
-    private static func isUnknownVM(_ error: any Error) -> Bool {
-        switch error {
-        case let error as QueryError: error.code == .noSuchVM
-        case let error as APIError: error.code == "no_such_vm"
-        default: false
-        }
-    }
 
     private func request() throws -> LogRequest {
         var request = LogRequest()

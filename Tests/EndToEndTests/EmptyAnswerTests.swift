@@ -22,6 +22,25 @@ import Testing
         #expect(answer.standardError == "")
     }
 
+    @Test("of a VM that is listed and has printed nothing, logs and boots say so, and why")
+    func silent() throws {
+        let site = try Site(
+            consoles: { "consoles: [{ connect: '\($0)/file', name: web }]" },
+            isServed: false
+        )
+        FileText.write("", to: site.path + "/file")
+        try site.start()
+        #expect(eventually { site.guestlog("vms").text.contains("not captured: connect \(site.path)/file") })
+        for way in Site.Way.allCases {
+            for words in [["logs", "web"], ["boots", "web"]] {
+                let answer = site.guestlog(words, by: way)
+                #expect(answer.status == 2)
+                let reason = "web has printed nothing yet; not captured: connect \(site.path)/file"
+                #expect(answer.standardError.contains(reason), "\(words): \(answer.standardError)")
+            }
+        }
+    }
+
     @Test("a range of time that ends before it begins is reported, in the requested time zone")
     func times() throws {
         let site = try prepare()
