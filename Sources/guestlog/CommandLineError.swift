@@ -17,11 +17,13 @@ struct CommandLineError: Error, CustomStringConvertible {
         description = "\(Terminal.safe(file)) \(failure): \(error.reason)"
     }
 
-    /// What people type who know other programs.
+    /// What people type who know other programs, or other commands here.
     private static let otherNames = [
-        "ps": "vms", "list": "vms", "ls": "vms", "attach": "console", "tail": "logs", "cat": "logs", "show": "logs",
-        "vm": "vms", "log": "logs", "boot": "boots", "delete": "rm", "remove": "rm", "daemon": "serve",
-        "info": "status", "check": "verify", "fsck": "verify",
+        "ps": ["vms"], "list": ["vms", "show"], "ls": ["vms", "list", "show"], "attach": ["console"], "tail": ["logs"],
+        "cat": ["logs"], "show": ["logs", "list"], "vm": ["vms"], "log": ["logs"], "boot": ["boots"],
+        "delete": ["rm", "revoke"], "remove": ["rm", "revoke"], "rm": ["revoke"], "create": ["add"], "new": ["add"],
+        "daemon": ["serve"], "info": ["status"], "check": ["verify"], "fsck": ["verify"], "test": ["check"],
+        "validate": ["check"],
     ]
 
     /// What replaces an option of `docker logs`, `kubectl logs` or journalctl in a command that shows logs; nil for other
@@ -39,6 +41,9 @@ struct CommandLineError: Error, CustomStringConvertible {
     /// An option that `command`, typed as `name`, does not have.
     static func unknownOption(_ option: String, of name: String, among known: [String]) -> CommandLineError {
         let near = option.hasPrefix("--") ? NearestWord.to(String(option.dropFirst(2)), among: known) : nil
+        if option == "--json", known.contains("output") {
+            return CommandLineError(description: "unknown option --json; use -o json")
+        }
         let remedy =
             near.map { "did you mean \(DeclaredOptions.spelled($0))?" }
             ?? "'\(name) --help' lists the options, and what follows -- is none"
@@ -85,12 +90,12 @@ struct CommandLineError: Error, CustomStringConvertible {
 
     static func unknownCommand(_ word: String, of command: any ParsableCommand.Type) -> CommandLineError {
         let names = command.configuration.subcommands.map { $0._commandName }
-        let known = otherNames[word].flatMap { names.contains($0) ? $0 : nil }
+        let known = otherNames[word]?.first { names.contains($0) }
         let prefix = command == Guestlog.self || command == KubectlGuestlog.self ? "" : command._commandName + " "
         let program = command == KubectlGuestlog.self ? "kubectl guestlog" : "guestlog"
         let remedy =
             (known ?? NearestWord.to(word, among: names)).map { "did you mean '\(program) \(prefix)\($0)'?" }
-            ?? "'\(program) help' lists the commands"
+            ?? "'\(program) help\(prefix.isEmpty ? "" : " \(command._commandName)")' lists the commands"
         return CommandLineError(description: "unknown command '\(prefix)\(Terminal.safe(word))'; \(remedy)")
     }
 }

@@ -48,6 +48,7 @@ struct SmallerQuestionsTests {
         }
         #expect(refusal("wbe") == "no VM named wbe; did you mean web?")
         #expect(refusal("something else") == "no VM named something else; list the VMs with 'guestlog vms'")
+        #expect(refusal("web/console0") == "no VM named web/console0; name a stream with -s: web -s console0")
         #expect(refusal("6f1c").hasPrefix("several UUIDs begin with 6f1c: db (6f1cffff-"))
         #expect(refusal("") == "no VM named ''; list the VMs with 'guestlog vms'")
         #expect(
