@@ -7,6 +7,7 @@ struct Keep: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keep",
         abstract: "Run a Guestlog daemon, and restart it with all its consoles and logs after a crash.",
+        usage: "guestlog keep [--config <file>] -- <command> ...",
         discussion: """
             For hosts without systemd: guestlog keep -- guestlog virtlogd, or -- guestlog serve. Guests do not notice a \
             crash of the daemon. Signals are passed on; exits with the daemon's status after a requested stop.

@@ -9,6 +9,7 @@ struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
         abstract: "Run a VM in the foreground and capture its console, without a daemon.",
+        usage: "guestlog run [--name <name>] [--store <dir>] [--config <file>] -- <command> ...",
         discussion: """
             The command gets a terminal of its own as the VM's console (qemu -nographic, -serial stdio, Firecracker, \
             any program that uses its standard streams); this terminal watches it. Exits with the command's status; \
