@@ -34,10 +34,14 @@ public final class TLSIdentity: Sendable {
 
     /// Why the key file's permissions are unsafe; nil when only its owner can read it.
     public var keyExposure: String? {
-        guard let permissions = (try? FileAttributes(following: key))?.permissions else {
+        guard let file = try? FileAttributes(following: key) else {
             return nil
         }
-        let readers = [(S_IRGRP, "its group"), (S_IROTH, "every user")].filter { permissions & $0.0 != 0 }.map(\.1)
+        let permissions = file.permissions
+        // Another user's file is read as a member of its group.
+        let isGroups = file.owner != geteuid() && file.group == getegid()
+        let readers = [(S_IRGRP, "its group"), (S_IROTH, "every user")]
+            .filter { permissions & $0.0 != 0 && !($0.0 == S_IRGRP && isGroups) }.map(\.1)
         guard !readers.isEmpty else {
             return nil
         }
@@ -61,6 +65,14 @@ public final class TLSIdentity: Sendable {
             throw Unusable(description: "the certificate in \(certificate) cannot be read: \(error)")
         }
         let secret: NIOSSLPrivateKey
+        do throws(SystemError) {
+            _ = try PathHandle(key).open(O_RDONLY)
+        } catch {
+            let remedy =
+                error.code == EACCES
+                ? "; let the daemon's group read it, and no other: chgrp guestlog \(key) && chmod 0640 \(key)" : ""
+            throw Unusable(description: "the key in \(key) cannot be read: \(error.reason)\(remedy)")
+        }
         do {
             secret = try NIOSSLPrivateKey(file: key, format: .pem)
         } catch {
