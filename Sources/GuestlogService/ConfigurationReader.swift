@@ -88,12 +88,17 @@ struct ConfigurationReader {
         ConfigurationError(file: file, line: node?.mark?.line ?? line, message: message)
     }
 
-    /// Reports each key that is not among `known`, and suggests the nearest one.
+    /// The most keys that are listed where none is near an unknown one.
+    private static let listedKeys = 8
+
+    /// Reports each key that is not among `known`, and suggests the nearest one of those that are not given.
     func allow(_ known: [String]) throws(ConfigurationError) {
+        let others = known.filter { !contains($0) }
+        let list = known.count > Self.listedKeys ? "" : "; its keys are \(known.sorted().joined(separator: ", "))"
         for (key, _) in mapping {
             let name = key.string ?? ""
             if !known.contains(name) {
-                let hint = NearestWord.to(name, among: known).map { "; did you mean \($0)?" } ?? ""
+                let hint = NearestWord.to(name, among: others).map { "; did you mean \($0)?" } ?? list
                 try fail(error(key, "unknown key \(path)\(name)\(hint)"))
             }
         }

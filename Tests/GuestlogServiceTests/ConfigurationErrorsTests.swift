@@ -60,6 +60,13 @@ import Testing
         #expect(errors(text).first?.contains(remedy) == true, "\(errors(text))")
     }
 
+    @Test("an unknown key gets the nearest one that is not given, or the list of a few")
+    func unknownKeys() {
+        let found = errors("retention: { overrides: [{ vms: a, vm: 1GiB }] }\nlibvirt: { sokcet: none }\n")
+        #expect(found.contains { $0.hasSuffix("overrides[0].vm; its keys are age, size, vms") }, "\(found)")
+        #expect(found.contains { $0.hasSuffix("did you mean socket?") }, "\(found)")
+    }
+
     @Test("the packaged file has no keys, and those of the README can be added below")
     func packagedFile() throws {
         let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
