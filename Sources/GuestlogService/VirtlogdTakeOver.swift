@@ -97,7 +97,10 @@ public struct VirtlogdTakeOver {
     private func find() throws -> (process: Int32, path: String) {
         let text = ProcFile.text(processFile)
         guard let process = Int32(text.prefix { $0.isNumber }), process > 1, kill(process, 0) == 0 else {
-            throw Refused(description: "no log daemon runs: \(processFile) names no running process")
+            throw Refused(
+                description: "no log daemon runs: \(processFile) names no running process; to begin with "
+                    + "Guestlog's, use 'systemctl enable --now guestlog-virtlogd'"
+            )
         }
         let path = ProcFile.strings("/proc/\(process)/cmdline").first ?? ""
         guard path.hasPrefix("/"), path.split(separator: "/").last == "virtlogd" else {

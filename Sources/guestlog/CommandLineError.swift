@@ -53,7 +53,10 @@ struct CommandLineError: Error, CustomStringConvertible {
     private static let commonOptions = [
         "-v": "there is no inverted match", "--invert-match": "there is no inverted match",
         "--case-sensitive": "use --ignore-case or --no-ignore-case",
-        "--details": "-o json shows all that is known of a line",
+        "--details": "-o json shows all that is known of a line", "--json": "use -o json",
+        "--limit": "use -n for a number of lines", "--last": "use -n for a number of lines",
+        "--first": "use --head", "--start": "use --since", "--end": "use --until", "--to": "use --until",
+        "--level": "use --severity", "--no-color": "use --color never",
     ]
 
     /// Options that are replaced by what `kubectl guestlog` does not have.
@@ -69,7 +72,7 @@ struct CommandLineError: Error, CustomStringConvertible {
         "-F": "-o json shows all fields", "--field": "-o json shows all fields",
         "--output-fields": "-o json shows all fields, and jq selects some",
         "-M": "name the VM", "--machine": "name the VM", "-D": "use --store", "--directory": "use --store",
-        "--verify": "'guestlog verify' checks the store",
+        "--verify": "'guestlog verify' checks the store", "--cursor-file": "use --show-cursor, then --cursor",
     ]
 
     /// What an option of these programs means here.

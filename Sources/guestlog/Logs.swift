@@ -86,6 +86,9 @@ struct Logs: AsyncParsableCommand {
             let hint = fields.isEmpty ? "" : "; a VM with = in its name is named by its UUID or its folder"
             throw ValidationError("a VM is missing: name one, or use --all; list the VMs with 'guestlog vms'\(hint)")
         }
+        if all, let vm = vms.first {
+            throw ValidationError("--all cannot be combined with a VM, \(Terminal.safe(vm)): it means every VM")
+        }
         if previous, reading.boot != nil {
             throw ValidationError("-p means -b -1 and cannot be combined with -b")
         }

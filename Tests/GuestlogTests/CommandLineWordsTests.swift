@@ -172,6 +172,8 @@ struct CommandLineWordsTests {
             ("logs web --follow=maybe", "--follow=maybe: must be true or false"),
             ("logs web --list-boots", "'guestlog boots VM'"), ("logs web -k", "_TRANSPORT=kernel"),
             ("logs web -fe", "use -n"), ("logs web -20f", "use -n"),
+            ("logs web --json", "use -o json"), ("logs web --end now", "use --until"),
+            ("logs web --level err", "use --severity"), ("logs web --no-color", "use --color never"),
             ("logs web --details", "-o json shows"), ("logs web --boot=first", "1 for the oldest"),
             ("logs web -bfirst", "1 for the oldest"), ("logs web -b=previous", "-1 for the one before"),
             ("logs web -b \(String(repeating: "0", count: 32))", "a boot is given by its number"),
