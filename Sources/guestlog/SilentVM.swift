@@ -15,11 +15,16 @@ extension PathOptions.Source {
         }
     }
 
-    /// Why there is no log of a VM that `words` name and the daemon knows; else `error`.
+    /// Why there is no log of a VM that `words` name and the daemon knows, or `error` with the store that was read where
+    /// that is not the system's; else `error`.
     func explained(_ error: any Error, of words: [String]) async -> any Error {
-        guard Self.isUnknownVM(error), let daemon,
-            let vms = try? await daemon.get(RequestTarget(["v1", "vms"]))["vms"]?.elements
-        else {
+        guard Self.isUnknownVM(error) else {
+            return error
+        }
+        guard let daemon, let vms = try? await daemon.get(RequestTarget(["v1", "vms"]))["vms"]?.elements else {
+            if let store, let note = SystemDaemon.note(on: store.root) {
+                return CommandLineError(description: "\(error); \(note)")
+            }
             return error
         }
         for word in words where !ShellPattern.isPattern(word) {

@@ -5,7 +5,18 @@ import SystemIO
 
 /// The host's own daemon, which the package installs.
 enum SystemDaemon {
-    private static let folders = ["/run/guestlog", "/var/lib/guestlog"]
+    private static let runtime = "/run/guestlog"
+    private static let store = "/var/lib/guestlog"
+    private static let folders = [runtime, store]
+
+    /// What a user other than root is to know of a store in `root` on a host with the system's daemon; nil for that one's.
+    static func note(on root: String) -> String? {
+        guard geteuid() != 0, root != store, FileAttributes(at: runtime).map({ $0.owner != geteuid() }) ?? false else {
+            return nil
+        }
+        return "this is the store \(Terminal.safe(root)); the system's daemon has another: use sudo, or join the group "
+            + "guestlog"
+    }
 
     /// Throws where a user other than root is about to start a daemon with the configuration of the system's daemon, because
     /// none was named: the consoles there have one reader, and the second daemon would be that of some.

@@ -39,6 +39,15 @@ struct SystemDaemonTests {
         #expect(alone.status == 3 && alone.error.contains("/nowhere"), "\(alone)")
     }
 
+    @Test("a user who has a store of guestlog run is told that it is not the system's")
+    func ownStore() {
+        #expect(run("run --name own -- true", isInstalled: true).status == 0)
+        let logs = run("logs web", isInstalled: true)
+        #expect(logs.status == 2 && logs.error.contains("no VM named web"), "\(logs)")
+        #expect(logs.error.contains("the system's daemon has another"), "\(logs)")
+        #expect(run("logs own", isInstalled: true).status == 0)
+    }
+
     @Test("a command of another user that finds no daemon names the system's")
     func otherUser() {
         let status = run("status", isInstalled: true)
