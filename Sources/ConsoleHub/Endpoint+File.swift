@@ -64,6 +64,21 @@ extension Endpoint {
     /// Opens the located file. It does not wait for the other end, but may wait for the path's file system: not on a
     /// shard.
     func open(_ file: borrowing PathHandle) throws(SystemError) -> Descriptor {
+        do throws(SystemError) {
+            return try openAny(file)
+        } catch  where error.code == EACCES {
+            let (user, group) = (file.attributes.owner, file.attributes.group)
+            let isGroups = file.attributes.permissions & UInt32(S_IWGRP) != 0
+            let remedy =
+                isGroups
+                ? "only user \(user) and group \(group) may; add SupplementaryGroups=\(group) to the daemon's unit"
+                : "only user \(user) may; let the VMM's group write to it, and add that group to the daemon's unit with "
+                    + "SupplementaryGroups="
+            throw SystemError(error.operation, error.subject, code: EACCES, reason: "\(error.reason): \(remedy)")
+        }
+    }
+
+    private func openAny(_ file: borrowing PathHandle) throws(SystemError) -> Descriptor {
         switch self {
         case .connect:
             return try file.connect()

@@ -25,6 +25,36 @@ import Testing
         #expect(problems() == [])
     }
 
+    @Test(
+        "where the daemon may not connect it is told who may",
+        .enabled(if: geteuid() == 0, "needs root, who alone can act for another")
+    )
+    func forbidden() throws {
+        let folder = TemporaryFolder()
+        chmod(folder.path, 0o755)
+        mkdir(folder.path + "/own", 0o755)
+        chown(folder.path + "/own", 65534, 65534)
+        let chardev = try Chardev(folder.path + "/vm.sock")
+        chown(chardev.path, 0, 107)
+        func reason(_ mode: mode_t) -> String {
+            chmod(chardev.path, mode)
+            var reason = ""
+            FileOwner.perform(as: FileOwner(of: folder.path + "/own")) {
+                do throws(SystemError) {
+                    let endpoint = Endpoint.connect(path: chardev.path)
+                    let file = try endpoint.locate(trusted: nil)
+                    _ = try endpoint.open(file)
+                } catch {
+                    reason = error.reason
+                }
+            }
+            return reason
+        }
+        #expect(reason(0o660).hasPrefix("Permission denied: only user 0 and group 107 may; add Supplementary"))
+        #expect(reason(0o600).contains("only user 0 may;"))
+        #expect(reason(0o666) == "")
+    }
+
     @Test("a console that a client has added is added by the next process too, until it is removed")
     func addedByClient() throws {
         let folder = TemporaryFolder()
