@@ -3,7 +3,7 @@
 # The service under real systemd, run inside a guest by scripts/systemd-guest:
 #   scripts/systemd-guest --deb DEB --file packaging/tests/console.py --file packaging/tests/libvirt_log.py \
 #       packaging/tests/service.sh [PART...]
-# Parts: activation ready reload restart watchdog crash upgrade joined confinement network virtlogd; without any, all of them. In
+# Parts: activation ready reload restart watchdog crash upgrade joined confinement network root virtlogd; without any, all of them. In
 # restart, watchdog, crash and upgrade a console prints numbered lines all along, and not one may be missing.
 #
 #   COUNT, RATE    how many lines such a console prints at least, and how many a second (50000, 4000)
@@ -239,6 +239,14 @@ answers() {
     test "$status" = "$1"
 }
 
+# Commands of root write to the store beside the daemon.
+part_root() {
+    printf 'one\ntwo\n' >"$work/notes"
+    check "root imports a file" guestlog import --format none --vm notes --stream notes "$work/notes"
+    check "what root stored is guestlog's" test -z "$(find /var/lib/guestlog ! -user guestlog)"
+    check "and the daemon can mark it as deleted" guestlog rm notes
+}
+
 # libvirt's log daemon, a separate unit: killed while a log is written, it continues that log.
 part_virtlogd() {
     local unit=guestlog-virtlogd.service log=/var/log/libvirt/packaged.log lines=20000 killed before writer
@@ -271,7 +279,7 @@ has_all() {
 
 main() {
     local parts=("$@") part began
-    [[ ${#parts[@]} -gt 0 ]] || parts=(activation ready reload restart watchdog crash upgrade joined confinement network virtlogd)
+    [[ ${#parts[@]} -gt 0 ]] || parts=(activation ready reload restart watchdog crash upgrade joined confinement network root virtlogd)
     log "up after $(cut -d' ' -f1 /proc/uptime) s: $(systemctl is-system-running || true)"
     configure
     for part in "${parts[@]}"; do
