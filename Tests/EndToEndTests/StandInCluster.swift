@@ -125,6 +125,16 @@ final class StandInCluster {
         fputs(text.joined(), file)
     }
 
+    /// Has requests for the log of a pod refused from now on.
+    func refuse(_ pod: String, _ status: Int, _ message: String) {
+        FileText.write("\(status) \(message)", to: folder.path + "/logs/\(pod).refused")
+    }
+
+    /// Has them answered again.
+    func permit(_ pod: String) {
+        unlink(folder.path + "/logs/\(pod).refused")
+    }
+
     /// The requests that the server has had.
     var requests: [String] {
         FileText.text(folder.path + "/requests").split(separator: "\n").map(String.init)

@@ -24,10 +24,13 @@ struct KubectlBoots: AsyncParsableCommand {
         let temporary = try TemporaryStore()
         defer { temporary.remove() }
         let collector = ConsoleCollector(temporary.store, isFollowed: false)
-        _ = try await VMLogs(pods: vms.pods(try cluster.client()), collector: collector).collect()
+        let outcome = try await VMLogs(pods: vms.pods(try cluster.client()), collector: collector).collect()
         let lists = try temporary.store.vms().map { vm in
             (vm: vm.identity.nameWithNamespace, boots: try BootList.boots(of: vm, in: temporary.store).map(\.json))
         }
         try BootTable(times: times, output: output).write(lists)
+        if let failure = outcome.failure {
+            throw failure
+        }
     }
 }

@@ -104,7 +104,7 @@ struct KubectlLogs: AsyncParsableCommand {
     }
 
     private func show(_ request: LogRequest, _ source: VMLogs) async throws {
-        let hasLog = try await source.collect()
+        let outcome = try await source.collect()
         let query = try request.open(source.collector.store, now: presentMoment())
         var lines = ReversedLines()
         while let bytes = try query.next() {
@@ -115,7 +115,10 @@ struct KubectlLogs: AsyncParsableCommand {
             }
         }
         try Output.write(lines.reversed)
-        try finish(query, hasLog: hasLog)
+        if let failure = outcome.failure {
+            throw failure
+        }
+        try finish(query, hasLog: outcome.hasLog)
     }
 
     private func follow(_ request: LogRequest, _ source: VMLogs) async throws {

@@ -29,13 +29,26 @@ struct PodLog: Sendable {
         }
     }
 
-    /// Does so where the log is followed from `text` on.
+    /// Does so where the log is followed from `text` on. Of a response that is cut the rest is requested, as long as more
+    /// comes.
     func read(
         _ text: inout PodLogText,
         tail: Int?,
         _ body: @Sendable ([PodLogLine]) async throws -> Void
     ) async throws {
-        try await request(&text, isFollowed: false, tail: tail, body)
+        var tail = tail
+        while true {
+            let before = text.resumeTime
+            do {
+                return try await request(&text, isFollowed: false, tail: tail, body)
+            } catch let error as HTTPClientError {
+                guard text.resumeTime != before else {
+                    throw error
+                }
+            }
+            tail = nil
+            text.resume()
+        }
     }
 
     /// Passes the lines that follow those in `text` to `body`, those that come too, until the container has ended.
@@ -45,11 +58,13 @@ struct PodLog: Sendable {
         text.resume()
         var pause = Self.pause
         var isRest = false
+        var hasReportedFailure = false
         while true {
             let before = text.resumeTime
             let outcome = try await attempt(&text, isFollowed: !isRest, body)
             if text.resumeTime != before {
                 pause = Self.pause
+                hasReportedFailure = false
             }
             switch PodLogEnd(outcome, pod: try await current(), isRest: isRest) {
             case .stop:
@@ -61,6 +76,11 @@ struct PodLog: Sendable {
                 throw KubernetesError(status: 403, reason)
             case .readRest: isRest = true
             case .resume: isRest = false
+            }
+            // Its node is down, for example.
+            if case .refused(500..., let reason) = outcome, !hasReportedFailure {
+                hasReportedFailure = true
+                Output.error(pod.unreadable(reason) + "; trying again")
             }
             try await Task.sleep(for: .microseconds(pause.next()))
             text.resume()

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ArgumentParser
+import HTTPClient
 import KubeVirt
 import Kubernetes
 import LogModel
@@ -19,11 +21,29 @@ struct VMLogs: Sendable {
 
     // MARK: - What there is now
 
-    /// Collects what there is now, and reports VMs without a log; returns whether any has one.
-    func collect() async throws -> Bool {
+    /// What `collect` found.
+    struct Outcome: Sendable {
+        /// Whether any VM has a log.
+        var hasLog = false
+        /// The exit status for the first failure, which was reported; nil: all logs were read whole.
+        var failure: ExitCode?
+    }
+
+    /// Collects what there is now, and reports VMs without a log, and logs that cannot be read: they do not keep those of
+    /// others from being shown.
+    func collect() async throws -> Outcome {
         let targets = try await pods.list()
+        var outcome = Outcome()
         for name in pods.missing(from: targets) {
-            Output.error(try await pods.explain(withoutPod: name))
+            do {
+                Output.error(try await pods.explain(withoutPod: name))
+            } catch let error as CommandLineError {
+                Output.error("\(error)")
+                outcome.failure = outcome.failure ?? ExitCode.wrongUse
+            } catch let error as KubernetesError where error.status != nil {
+                Output.error("\(name): \(error)")
+                outcome.failure = outcome.failure ?? error.exitCode
+            }
         }
         for target in targets where target.logged.isEmpty {
             Output.error(await pods.explain(withoutLog: target))
@@ -34,17 +54,19 @@ struct VMLogs: Sendable {
             )
         }
         let logged = targets.filter { !$0.logged.isEmpty }
-        _ = try await each(of: logged) { try await collect($0) }
-        return !logged.isEmpty
+        let failures = try await each(of: logged) { try await collect($0) }.compactMap { $0 }
+        outcome.hasLog = !logged.isEmpty
+        outcome.failure = outcome.failure ?? failures.first
+        return outcome
     }
 
     /// What `body` returns for each of the VMs, of which it takes a few at a time.
-    private func each<Result: Sendable>(
+    private func each<Value: Sendable>(
         of targets: [LogTarget],
-        _ body: @escaping @Sendable (LogTarget) async throws -> Result
-    ) async throws -> [Result] {
-        try await withThrowingTaskGroup(of: Result.self) { tasks in
-            var results: [Result] = []
+        _ body: @escaping @Sendable (LogTarget) async throws -> Value
+    ) async throws -> [Value] {
+        try await withThrowingTaskGroup(of: Value.self) { tasks in
+            var results: [Value] = []
             for (index, target) in targets.enumerated() {
                 if index >= Self.concurrency, let result = try await tasks.next() {
                     results.append(result)
@@ -58,17 +80,25 @@ struct VMLogs: Sendable {
         }
     }
 
-    /// Reads the pods of a VM one after the other.
-    private func collect(_ target: LogTarget) async throws {
+    /// Reads the pods of a VM one after the other; returns the exit status for the first log that cannot be read.
+    private func collect(_ target: LogTarget) async throws -> ExitCode? {
+        var failure: ExitCode?
         for pod in target.logged {
             try await collector.add(pod)
             do {
                 try await log(of: pod).read(tail: readTail) { try await collector.receive($0, from: pod) }
             } catch let error as KubernetesError where error.status == 400 || error.status == 404 {
                 Output.error("\(pod.vm): \(error)")
+            } catch let error as KubernetesError where error.status != nil {
+                Output.error(pod.unreadable(error))
+                failure = failure ?? error.exitCode
+            } catch let error as HTTPClientError {
+                Output.error(pod.unreadable(error))
+                failure = failure ?? error.exitCode
             }
             try await collector.end(pod)
         }
+        return failure
     }
 
     private func log(of pod: LauncherPod) -> PodLog {
@@ -90,13 +120,16 @@ struct VMLogs: Sendable {
         for pod in target.logged where pod.log != .waiting {
             try await collector.add(pod)
             var text = PodLogText()
+            var isWhole = false
             do {
                 try await log(of: pod).read(&text, tail: readTail) { try await collector.receive($0, from: pod) }
-            } catch let error as KubernetesError where error.status == 400 || error.status == 404 {
-                // Its log is not there yet, or not any more: following finds out.
-                continue
+                isWhole = true
+            } catch let error as KubernetesError where error.status != nil {
+                // Its log is not there yet, or not any more, or cannot be read: following finds out.
+            } catch is HTTPClientError {
+                // What is missing is requested again.
             }
-            if pod.log == .ended {
+            if isWhole, pod.log == .ended {
                 // A last line without an end comes before its successor's lines too.
                 if let rest = text.finish() {
                     try await collector.receive([rest], from: pod)
@@ -108,45 +141,79 @@ struct VMLogs: Sendable {
         return texts
     }
 
-    /// Collects what comes after what `begin` has read, and all of other pods, until cancelled. Throws when the API server
-    /// refuses.
+    private enum Event: Sendable {
+        /// The containers of these pods have started.
+        case started([LauncherPod])
+        /// Nothing more of a pod's log will come; `refusal` says why it cannot be read.
+        case ended(refusal: KubernetesError?)
+    }
+
+    /// Collects what comes after what `begin` has read, and all of other pods, until cancelled. Reports the logs that the
+    /// API server refuses, and throws when none is left.
     func follow(from texts: [String: PodLogText]) async throws {
-        let (started, continuation) = AsyncThrowingStream<LauncherPod, any Error>.makeStream()
+        let (events, continuation) = AsyncThrowingStream<Event, any Error>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask {
                 do {
-                    try await watch { continuation.yield($0) }
+                    try await watch { continuation.yield(.started($0)) }
                 } catch {
                     continuation.finish(throwing: error)
                 }
             }
-            for try await pod in started {
-                tasks.addTask {
-                    do {
-                        try await log(of: pod).follow(from: texts[pod.uid] ?? PodLogText()) { lines in
-                            try await collector.receive(lines, from: pod)
+            var followed = 0
+            for try await event in events {
+                switch event {
+                case .started(let pods):
+                    followed += pods.count
+                    for pod in pods {
+                        tasks.addTask {
+                            do {
+                                let refusal = try await follow(pod, from: texts[pod.uid] ?? PodLogText())
+                                continuation.yield(.ended(refusal: refusal))
+                            } catch {
+                                continuation.finish(throwing: error)
+                            }
                         }
-                        try await collector.end(pod)
-                    } catch {
-                        continuation.finish(throwing: error)
+                    }
+                case .ended(let refusal):
+                    followed -= 1
+                    if let refusal, followed == 0 {
+                        throw refusal
+                    }
+                    if let refusal {
+                        Output.error("\(refusal)")
                     }
                 }
             }
         }
     }
 
-    /// Passes each pod to `body` once its container has started: before, its log cannot be requested.
-    private func watch(_ body: (LauncherPod) -> Void) async throws {
+    /// Collects the log of `pod` from `text` on until its container has ended; returns why it cannot be read.
+    private func follow(_ pod: LauncherPod, from text: PodLogText) async throws -> KubernetesError? {
+        var refusal: KubernetesError?
+        do {
+            try await log(of: pod).follow(from: text) { try await collector.receive($0, from: pod) }
+        } catch let error as KubernetesError where error.status == 403 {
+            refusal = KubernetesError(status: error.status, pod.unreadable(error))
+        }
+        try await collector.end(pod)
+        return refusal
+    }
+
+    /// Passes pods to `body` once their containers have started: before, their logs cannot be requested.
+    private func watch(_ body: ([LauncherPod]) -> Void) async throws {
         var known: Set<String> = []
         var said: Set<String> = []
         try await pods.watch { targets in
             await report(targets, &said)
+            var started: [LauncherPod] = []
             for pod in targets.flatMap(\.logged) where pod.log != .waiting {
                 if known.insert(pod.uid).inserted {
                     try await collector.add(pod)
-                    body(pod)
+                    started.append(pod)
                 }
             }
+            body(started)
             return true
         }
     }

@@ -4,6 +4,13 @@ import KubeVirt
 import Kubernetes
 import LogModel
 
+extension LauncherPod {
+    /// Says that the pod's log, or the rest of it, cannot be read, for that reason.
+    func unreadable(_ reason: some CustomStringConvertible) -> String {
+        "\(vm): cannot read the log of the pod \(namespace)/\(name)" + (node.map { " on \($0)" } ?? "") + ": \(reason)"
+    }
+}
+
 /// Finds the pods of VMs, and says why a VM has no log.
 struct VMPods: Sendable {
     let client: KubernetesClient

@@ -10,6 +10,8 @@ which tests change while it runs:
   logs/POD.log     the log of a pod, its lines as the kubelet has them: TIME TEXT
   token            the bearer token that is required, if the file exists
   cut              the number of bytes after which a response that follows a log ends, as at a rotation of old kubelets
+  break            the number of bytes after which the connection of any other response with a log breaks
+  logs/POD.refused the HTTP status and message with which requests for the log of a pod are refused
   forget           while it exists, watches are answered with 410 Gone
   requests         every request is appended here
 """
@@ -157,12 +159,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(STEP)
 
     def log(self, pod, query):
+        refused = FOLDER / "logs" / (pod + ".refused")
+        if refused.exists():
+            status, _, message = refused.read_text().partition(" ")
+            return self.refuse(int(status), message)
         path = FOLDER / "logs" / (pod + ".log")
         wanted = query.get("sinceTime")
         since = when(wanted) if wanted else None
         stamps = query.get("timestamps") == "true"
-        cut = FOLDER / "cut"
-        limit = int(cut.read_text()) if cut.exists() and "follow" in query else None
+        cut = FOLDER / ("cut" if "follow" in query else "break")
+        limit = int(cut.read_text()) if cut.exists() else None
         tail = int(query["tailLines"]) if "tailLines" in query else None
         self.begin()
         sent = 0
@@ -181,7 +187,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     out += line if stamps else text
             if limit is not None and sent + len(out) >= limit:
                 self.chunk(out[: limit - sent])
-                return self.end()
+                if cut.name == "cut":
+                    return self.end()
+                self.close_connection = True
+                return None
             self.chunk(out)
             sent += len(out)
             if query.get("follow") != "true" or self.has_ended(pod):
