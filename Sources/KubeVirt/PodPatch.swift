@@ -99,7 +99,9 @@ public struct PodPatch: Sendable {
         container.pullPolicy = compute?["imagePullPolicy"]?.text ?? container.pullPolicy
         container.style = settings.style
         container.verbosity = settings.verbosity
-        container.arguments = settings.arguments
+        // KubeVirt's own program, of the image of compute, has no such option.
+        let ends = settings.style == .container && settings.image != nil ? ["--stop-on", "socket,file"] : []
+        container.arguments = ends + settings.arguments
         if isGuaranteed(pod) {
             container.resources = container.resources.guaranteed
         }

@@ -32,8 +32,9 @@ extension TailOptions {
                                   other than the log daemon may still write to it; default 0
           --state-dir DIR         save the position in DIR, and continue there after a restart
           --stop-on CAUSES        what ends the program, separated by commas: signal
-                                  (SIGTERM; the default), socket (the console's socket
-                                  disappears), file (the termination file appears)
+                                  (SIGTERM), socket (the console's socket disappears), file
+                                  (the termination file appears); default signal,file, and
+                                  socket with --socket-timeout
           --console-socket PATH   the console's socket; by default the log without -log
           --termination-file PATH by default the log with -sigTerm-done
           --socket-timeout TIME   report a socket that is missing for so long; default 20s
@@ -133,7 +134,7 @@ extension TailOptions {
         },
         "socket-timeout": { parsed, word in
             if let time = microseconds(word) {
-                parsed.options.socketTimeout = time
+                parsed.options.givenSocketTimeout = time
             } else {
                 parsed.refuse("--socket-timeout", word, "a time as 20s or 1m", used: "20s")
             }
@@ -142,9 +143,9 @@ extension TailOptions {
             let causes: [String: StopCauses] = ["signal": .signal, "socket": .socket, "file": .file]
             let words = word.split(separator: ",").map(String.init)
             if words.allSatisfy({ causes[$0] != nil }) {
-                parsed.options.stopCauses = words.reduce(into: []) { $0.formUnion(causes[$1]!) }
+                parsed.options.givenStopCauses = words.reduce(into: StopCauses()) { $0.formUnion(causes[$1]!) }
             } else {
-                parsed.refuse("--stop-on", word, "signal, socket and file, separated by commas", used: "signal")
+                parsed.refuse("--stop-on", word, "signal, socket and file, separated by commas", used: "the default")
             }
         },
     ]

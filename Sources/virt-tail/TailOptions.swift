@@ -28,9 +28,10 @@ struct TailOptions: Equatable {
     /// Whether lines are shown as displayed by a terminal.
     var isDisplayed = false
     var start = RotatingFileFollower.Start.oldest
-    var stopCauses: StopCauses = .signal
-    /// How long the console's socket may be missing before that is reported, in microseconds.
-    var socketTimeout: Int64 = 20_000_000
+    /// nil: what suits the containers that KubeVirt adds.
+    var givenStopCauses: StopCauses?
+    /// How long the console's socket may be missing before that is reported, in microseconds; nil: 20 s.
+    var givenSocketTimeout: Int64?
     /// How long a renamed file is read on before the next one, in microseconds. The log daemon has closed it by then.
     var rotateWait: Int64 = 0
     /// nil: the log's path without `-log`.
@@ -40,6 +41,15 @@ struct TailOptions: Equatable {
     var stateFolder: String?
     /// Upstream's levels: 0 errors, 1 warnings, 2 notices, 3 information, 4 details.
     var verbosity = 2
+
+    /// What ends the program. Later versions of KubeVirt run it as a native sidecar, which would be restarted. Those whose
+    /// container is a plain one, which must end with QEMU, make the termination file (1.1 to 1.5), and some give a time
+    /// limit for the socket.
+    var stopCauses: StopCauses {
+        givenStopCauses ?? (givenSocketTimeout == nil ? [.signal, .file] : [.signal, .socket, .file])
+    }
+
+    var socketTimeout: Int64 { givenSocketTimeout ?? 20_000_000 }
 
     /// The environment variable with the verbosity, which KubeVirt sets.
     static let verbosityVariable = "VIRT_LAUNCHER_LOG_VERBOSITY"

@@ -242,14 +242,19 @@ extension EndToEnd {
             #expect(console.tail.standardError.isEmpty)
         }
 
-        @Test("the console's socket, once it was there, ends it with its disappearance, after the last words")
-        func socket() throws {
+        @Test(
+            "the console's socket, once it was there, ends it with its disappearance, after the last words",
+            arguments: [["--stop-on", "socket"], ["--socket-timeout", "240s"]]
+        )
+        func socket(options: [String]) throws {
             let console = FollowedConsole()
-            console.start(["--stop-on", "socket"])
+            console.start(options)
             let listener = try ListeningSocket(path: console.socket)
             console.write("text\n")
             #expect(console.shows("text\n"))
-            console.tail.signal(SIGTERM)
+            if options[0] == "--stop-on" {
+                console.tail.signal(SIGTERM)
+            }
             unlink(console.socket)
             console.write("last\n")
             #expect(console.tail.wait() == 0)
@@ -264,7 +269,7 @@ extension EndToEnd {
                 FileText.write("", to: console.log + suffix)
             }
             console.write("text\n")
-            console.start(["--stop-on", "signal,file"])
+            console.start()
             #expect(console.shows("text\n"))
             if suffix == "-sigTerm" {
                 unlink(console.log + suffix)

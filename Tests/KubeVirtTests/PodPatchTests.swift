@@ -80,6 +80,8 @@ struct PodPatchTests {
         let changed = applying(try PodPatch(pod, .on, settings(image: "ours", .container)), to: pod)
         let added = container(of: changed, in: "containers")
         #expect(added?["image"]?.text == "ours" && added?["restartPolicy"] == nil)
+        // It must end with QEMU.
+        #expect(added?["args"]?.elements?.suffix(2).map(\.text) == ["--stop-on", "socket,file"])
         #expect(changed["spec"]?["initContainers"] == nil)
     }
 

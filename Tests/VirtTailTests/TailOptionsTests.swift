@@ -29,7 +29,8 @@ import Testing
             "--stop-on=socket,moon",
             "--socket-timeout", "soon", "-v", "loud", "--from", "here", "--rotate-wait=long", "--state-dir",
         ])
-        #expect(parsed.options.logFile == "/x" && parsed.options.format == .raw && parsed.options.stopCauses == .signal)
+        #expect(parsed.options.logFile == "/x" && parsed.options.format == .raw)
+        #expect(parsed.options.stopCauses == [.signal, .file])
         #expect(parsed.warnings.count == 10)
         for word in [
             "--logtostderr", "--some-flag", "stray", "xml", "moon", "soon", "loud", "here", "long", "--state-dir",
@@ -48,10 +49,12 @@ import Testing
         #expect(TailOptions.parse(["--rotate-wait", "500ms"]).options.rotateWait == 500_000)
     }
 
-    @Test("the default suits native sidecars: only signals end the program")
+    @Test("the default suits native sidecars, which must not end with QEMU, and KubeVirt's plain containers")
     func defaults() {
         let options = TailOptions()
-        #expect(options.stopCauses == .signal && options.format == .raw && !options.isByLines)
+        #expect(options.stopCauses == [.signal, .file] && options.format == .raw && !options.isByLines)
+        #expect(TailOptions.parse(["--socket-timeout", "240s"]).options.stopCauses == [.signal, .socket, .file])
+        #expect(TailOptions.parse(["--socket-timeout", "9", "--stop-on", "signal"]).options.stopCauses == .signal)
         #expect(options.threshold == .notice && options.stateFolder == nil && options.start == .oldest)
         #expect(TailOptions.parse(["--stop-on", "socket,file"]).options.stopCauses == [.socket, .file])
         #expect(TailOptions.parse(["--help"]).request == .help && TailOptions.parse(["--version"]).request == .version)
