@@ -43,6 +43,9 @@ enum Program {
             .first { access($0, X_OK) == 0 }
     }()
 
+    /// Words before a command that run it without root's privileges: tests run as root, users do not.
+    static let unprivileged = geteuid() == 0 ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"] : []
+
     static let repository: String = {
         // …/Tests/EndToEndTests/EndToEndTests.swift
         let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)

@@ -142,11 +142,12 @@ final class StandInCluster {
 
     // MARK: - Clients
 
-    /// Starts the plug-in.
+    /// Starts the plug-in, as an ordinary user's.
     func begin(_ words: String..., environment: [String: String] = [:]) -> ChildProcess {
         calls += 1
         let variables = ["KUBECONFIG": folder.path + "/config", "TMPDIR": folder.path].merging(environment) { $1 }
-        return ChildProcess([plugin] + words, name: "call-\(calls)", in: folder.path, environment: variables)
+        let command = Program.unprivileged + [plugin] + words
+        return ChildProcess(command, name: "call-\(calls)", in: folder.path, environment: variables)
     }
 
     /// Starts the real kubectl, which finds the plug-in, with the words of a shell.

@@ -34,6 +34,19 @@ private func client(_ url: String, _ change: (inout HTTPClient.Settings) -> Void
         #expect(server.requests[0].headers.first(name: "Host") == "127.0.0.1:\(server.port)")
     }
 
+    @Test("a connection sends small requests at once, and has no option that needs privileges")
+    func options() async throws {
+        let server = try StandInServer { _ in .status(200) }
+        let connector = Connector(tls: TLSClientSettings(), proxy: nil, timeout: .seconds(30))
+        let peer = NetworkPeer.network(host: "127.0.0.1", port: UInt16(server.port))
+        let channel = try await connector.connect(to: peer, isSecure: false, usesHTTP: true) { _ in }
+        #expect(try await channel.getOption(.tcpOption(.tcp_nodelay)).get() == 1)
+        // The number of TCP_NODELAY is at the level of sockets that of SO_DEBUG, which needs CAP_NET_ADMIN.
+        #expect(try await channel.getOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_DEBUG))).get() == 0)
+        #expect(await awaits { server.connections == 1 })
+        try await channel.close()
+    }
+
     @Test("connections are used again")
     func reuse() async throws {
         let server = try StandInServer { _ in .status(200) }
