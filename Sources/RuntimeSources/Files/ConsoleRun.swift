@@ -17,6 +17,8 @@ final class ConsoleRun: FileRun {
     private var order = ConsoleFileOrder()
     private var follower: RotatingFileFollower?
     private var position = ReadPosition(source: "")
+    /// Where the last of the files was read to its end before all were gone.
+    private let endMark: SourceMark
     private(set) var readSize = 0
     /// When text was read last, in monotonic microseconds.
     private var lastText: Int64 = 0
@@ -40,6 +42,12 @@ final class ConsoleRun: FileRun {
         let key = StreamKey(vm: source.vm, stream: source.stream)
         intake = try capture.openRecords(key, options: .console, interruption: interruption)
         console = ReplayableConsole(intake)
+        endMark = SourceMark(
+            "end of " + source.name,
+            store: capture.store.root,
+            on: capture.store.fileSystem,
+            clock: capture.clock
+        )
     }
 
     private var files: [ConsoleFile] {
@@ -60,19 +68,20 @@ final class ConsoleRun: FileRun {
         let saved = try intake.resumePosition().flatMap { ReadPosition($0) }
         let isKnown = order.begin(files) { saved?.source == position(in: $0).source }
         guard let saved, isKnown else {
-            if saved != nil {
+            if let saved, (try? endMark.read()) != saved {
                 noteLoss(bytes: nil, "the file that was read last is gone")
             }
             return beginFile()
         }
         // Of a file that was begun, and has no text yet, the markers are stored.
         open(at: FollowPosition(text: saved.resume).map { .position($0) } ?? .oldest)
+        position.resume = saved.resume
     }
 
     private func noteLoss(bytes: UInt64?, _ reason: String) {
         let now = Timestamp(microseconds: capture.clock.wallMicroseconds())
         intake.add(GapDetail(reason: .sourceRemoved, bytes: bytes, lines: 0, since: now, isClosed: true))
-        capture.diagnostics.log(.warning, "\(subject): text is lost: \(reason)")
+        capture.diagnostics.log(.warning, "\(subject.text): text is lost: \(reason)")
     }
 
     /// The files that there are now.
@@ -135,8 +144,12 @@ final class ConsoleRun: FileRun {
         return order.isComplete ? .end : .idle
     }
 
-    /// Text is stored as it comes.
-    func finishInput() {}
+    /// Text is stored as it comes. The next run of this console is told that nothing of these files is missing.
+    func finishInput() {
+        if follower != nil, !isFailing {
+            _ = try? endMark.write(position, isUrgent: true)
+        }
+    }
 
     private func store(_ bytes: UnsafeRawBufferPointer, of follower: RotatingFileFollower) throws {
         position.resume = follower.position.map { Array($0.text.utf8) } ?? []
