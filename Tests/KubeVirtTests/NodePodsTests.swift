@@ -98,6 +98,26 @@ import Testing
         #expect(state.vms.first?.identity.uuid == Self.instance)
     }
 
+    @Test("a VM that the API has named has its log under that name after a restart without the API")
+    func remembered() {
+        var state = state()
+        state.apply(folder(), at: 0)
+        state.apply(.pods([launcher()]), at: 0)
+        let named = state.named
+        #expect(named == [Self.pod: VMIdentity(name: "web", namespace: "simone")])
+        var restarted = NodePods(Self.folders, awaitsAPI: true, named: named) { _ in false }
+        restarted.apply(folder(), at: 0)
+        // A pod can name a folder in its volume as the instance of another.
+        restarted.apply(folder(Self.next), at: 0)
+        #expect(restarted.vms.map(\.identity) == [VMIdentity(name: "web", namespace: "simone")])
+        #expect(restarted.vms[0].consoles.map(\.file.id) == [Self.pod + "/" + Self.instance])
+        restarted.apply(.folderGone(pod: Self.pod), at: 0)
+        #expect(restarted.named.isEmpty)
+        var late = NodePods(Self.folders, awaitsAPI: true, named: named) { _ in false }
+        late.apply(.pods([]), at: 0)
+        #expect(late.named.isEmpty)
+    }
+
     @Test("what the API does not have is no VM, whatever its volume contains")
     func otherPods() {
         var state = state()

@@ -58,7 +58,9 @@ final class NodeLogs: Sendable {
 
     private func run() {
         let store = capture.store
-        var state = NodePods(settings.folders, awaitsAPI: pods != nil, node: settings.node) { uid in
+        let names = NodeNames(store)
+        var savedNames = names.load()
+        var state = NodePods(settings.folders, awaitsAPI: pods != nil, node: settings.node, named: savedNames) { uid in
             store.vm(in: uid) != nil
         }
         let watch = PodFolderWatch(settings.folders, problems: capture.problems, diagnostics: capture.diagnostics)
@@ -73,6 +75,11 @@ final class NodeLogs: Sendable {
                 }
             found.forEach { state.apply($0, at: now) }
             state.expire(at: now)
+            if state.named != savedNames {
+                // What cannot be written now is written at the next change.
+                try? names.save(state.named)
+                savedNames = state.named
+            }
             let wanted = state.vms.flatMap(NodeSources.definitions)
             if wanted != published {
                 published = wanted

@@ -5,8 +5,8 @@ public import LogModel
 /// The VMs of a node, and the files of their logs: what the folders of the node and the Kubernetes API show together. A
 /// state machine without I/O.
 ///
-/// A VM is named by the API, or by the name of its pod's log folder, which the kubelet has made. Until either is known it
-/// waits a moment; then its log goes under the UID of its instance, and stays there, under the name that becomes known
+/// A VM is named by the API, now or before a restart, or by the name of its pod's log folder, which the kubelet has made.
+/// Until either is known it waits a moment; then its log goes under the UID of its instance, and stays there, under the name that becomes known
 /// later. Names that a pod could choose itself, such as those of files in its volumes, name no VM.
 public struct NodePods: Sendable {
     /// A change.
@@ -66,22 +66,27 @@ public struct NodePods: Sendable {
     private let awaitsAPI: Bool
     private let node: String?
     private let isStored: @Sendable (String) -> Bool
+    /// The VMs that the API has named, by the UIDs of their pods: to be known after a restart, when the API may be away.
+    public private(set) var named: [String: VMIdentity]
     private(set) var entries: [String: Entry] = [:]
     private var hasAnswer = false
 
     /// How long a VM without a name waits for one, in microseconds.
     static let nameTimeout: Int64 = 5_000_000
 
-    /// The pods of `node`. `isStored` says whether there is a log under the UID of an instance.
+    /// The pods of `node`; `named` is what an earlier process knew. `isStored` says whether there is a log under the UID of
+    /// an instance.
     public init(
         _ folders: NodeFolders,
         awaitsAPI: Bool,
         node: String? = nil,
+        named: [String: VMIdentity] = [:],
         isStored: @escaping @Sendable (String) -> Bool
     ) {
         self.folders = folders
         self.awaitsAPI = awaitsAPI
         self.node = node
+        self.named = named
         self.isStored = isStored
     }
 
@@ -98,6 +103,7 @@ public struct NodePods: Sendable {
             entries[pod]?.hasFolder = false
             if entries[pod]?.pod == nil {
                 entries[pod] = nil
+                named[pod] = nil
             }
         case .logFolder(let folder):
             change(folder.uid, at: now) { $0.logFolder = folder }
@@ -128,6 +134,7 @@ public struct NodePods: Sendable {
         for pod in pods where Self.isValid(pod) {
             change(pod.uid, at: now) { $0.pod = pod }
         }
+        named = named.filter { entries[$0.key] != nil }
     }
 
     /// Whether what becomes a part of paths is what an API server sends.
@@ -151,10 +158,13 @@ public struct NodePods: Sendable {
                 }
             } else if isStored(instance) {
                 entries[uid]?.identity = name.map { Self.identity($0, uuid: instance) } ?? Self.identity(instance)
-            } else if let name {
-                entries[uid]?.identity = Self.identity(name, uuid: nil)
+            } else if let identity = name.map({ Self.identity($0, uuid: nil) }) ?? named[uid] {
+                entries[uid]?.identity = identity
             } else if now >= Self.deadline(of: entry, awaitsAPI && !hasAnswer), !hasAnswer {
                 entries[uid]?.identity = Self.identity(instance)
+            }
+            if entry.pod != nil, let identity = entries[uid]?.identity, identity.uuid == nil {
+                named[uid] = identity
             }
         }
     }
