@@ -71,12 +71,22 @@ public final class KubernetesClient: Sendable {
         }
     }
 
+    /// So many attempts in a row that fail are an outage. A single one is usual: servers and proxies end connections.
+    private static let outageFailures = 3
+
     /// Passes the objects of the list at `target` to `onChange`, now and after each change, until cancelled or until it
-    /// returns false. A server that goes away is asked again. Throws `KubernetesError` when it refuses.
-    public func watch(_ target: Target, _ onChange: ([JSON]) async throws -> Bool) async throws {
+    /// returns false. A server that goes away is asked again: `onOutage` is told why it cannot be asked, and, with nil, each
+    /// time that it answers. Throws `KubernetesError` when it refuses.
+    public func watch(
+        _ target: Target,
+        onOutage: ((any Error)?) -> Void,
+        _ onChange: ([JSON]) async throws -> Bool
+    ) async throws {
         var watched = WatchedObjects()
+        var failures = 0
         var pause = Backoff(first: 100_000, doublingLimit: 5_000_000, longest: 10_000_000)
         while true {
+            var failure: (any Error)?
             do {
                 if watched.version == nil {
                     let list = try await list(target)
@@ -85,7 +95,11 @@ public final class KubernetesClient: Sendable {
                         return
                     }
                 }
-                guard try await continueWatch(target, &watched, onChange) else {
+                let exchange = try await open(target, from: watched)
+                defer { exchange.close() }
+                failures = 0
+                onOutage(nil)
+                guard try await continueWatch(exchange, &watched, onChange) else {
                     return
                 }
                 pause = Backoff(first: 100_000, doublingLimit: 5_000_000, longest: 10_000_000)
@@ -93,28 +107,39 @@ public final class KubernetesClient: Sendable {
                 watched.forget()
             } catch let error as KubernetesError where error.status.map({ $0 < 500 && $0 != 429 }) ?? true {
                 throw error
-            } catch is KubernetesError {
+            } catch let error as KubernetesError {
                 watched.forget()
+                failure = error
             } catch let error as HTTPClientError where error.kind != .tls {
                 // The server is restarted, or the network is down.
+                failure = error
+            }
+            if let failure {
+                failures += 1
+                if failures == Self.outageFailures {
+                    onOutage(failure)
+                }
             }
             try await Task.sleep(for: .microseconds(pause.nextSpread()))
         }
     }
 
-    /// Watches until the response ends; false when `onChange` returned false.
-    private func continueWatch(
-        _ target: Target,
-        _ watched: inout WatchedObjects,
-        _ onChange: ([JSON]) async throws -> Bool
-    ) async throws -> Bool {
+    /// The response with the changes of the list at `target` that follow `watched`.
+    private func open(_ target: Target, from watched: WatchedObjects) async throws -> HTTPExchange {
         var watch = target
         watch.parameters += [
             ("watch", "true"), ("allowWatchBookmarks", "true"), ("timeoutSeconds", String(Self.watchLimit)),
             ("resourceVersion", watched.version ?? ""),
         ]
-        let exchange = try await open(watch, within: Self.limit)
-        defer { exchange.close() }
+        return try await open(watch, within: Self.limit)
+    }
+
+    /// Watches until the response ends; false when `onChange` returned false.
+    private func continueWatch(
+        _ exchange: HTTPExchange,
+        _ watched: inout WatchedObjects,
+        _ onChange: ([JSON]) async throws -> Bool
+    ) async throws -> Bool {
         var line: [UInt8] = []
         while let piece = try await exchange.next(timeout: .seconds(Self.watchLimit + 30)) {
             line += piece

@@ -80,6 +80,14 @@ extension EndToEnd.KubectlTests {
         #expect(single.standardError == unreadable("db", "shop/b", "b is forbidden") + "\n")
     }
 
+    @Test("with -f a server that cannot be reached is reported, and asked again")
+    func followedServer() {
+        let call = cluster.begin("logs", "web", "-f", "--server", "http://127.0.0.1:1")
+        #expect(eventually { call.standardError.contains("127.0.0.1:1") }, "\(call.standardError)")
+        #expect(call.standardError.hasSuffix("; trying again\n") && !call.hasEnded)
+        call.stop(SIGINT)
+    }
+
     @Test("a followed log that cannot be read for a time is named once, and shown afterwards")
     func followedOutage() {
         cluster.pod("a")

@@ -129,6 +129,7 @@ extension EndToEnd {
             )
             #expect(logs(site, "simone/web", "-s", "console0", "-b", "-1").contains("last words"))
             #expect(logs(site, "simone/web", "--markers").contains("continued by virt-launcher-web-abcde"))
+            #expect(!logs(site, "simone/web", "-s", "console0", "--markers").contains(" lost "))
             documentation(site)
             #expect(site.guestlog("vms").text.split(separator: "\n").count == 2, "\(site.guestlog("vms").text)")
         }
@@ -183,6 +184,23 @@ extension EndToEnd {
             #expect(problems().contains("guest-console-log"))
             cluster.removePod("virt-launcher-web")
             #expect(eventually { !problems().contains("problem:") }, "\(problems())")
+        }
+
+        @Test("an API server that cannot be reached is reported")
+        func unreachable() throws {
+            let folder = TemporaryFolder()
+            let config = folder.path + "/config"
+            let text = """
+                clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]
+                contexts: [{name: c, context: {cluster: c}}]
+                current-context: c
+
+                """
+            FileText.write(text, to: config)
+            let site = try site("node: n1, kubeconfig: '\(config)'")
+            func problems() -> String { site.guestlog("status", by: .socket).text }
+            #expect(eventually { problems().contains("the pods of this node are not known") }, "\(problems())")
+            #expect(problems().contains("127.0.0.1:1"))
         }
 
         @Test(

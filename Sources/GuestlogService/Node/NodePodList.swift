@@ -38,8 +38,7 @@ final class NodePodList: Sendable {
                 } catch is CancellationError {
                     return
                 } catch {
-                    let problem = "the pods of this node are not known: \(error)"
-                    problems.report(Self.subject, problem, .warning, to: diagnostics)
+                    report(error)
                 }
                 if ContinuousClock.now - begin > .microseconds(pause.longest) {
                     // The pods were known meanwhile.
@@ -55,6 +54,16 @@ final class NodePodList: Sendable {
         task.withLock { $0?.cancel() }
     }
 
+    /// Reports why the API cannot be asked; with nil, that it can.
+    private func report(_ error: (any Error)?) {
+        if let error {
+            let problem = "the pods of this node are not known: \(error)"
+            problems.report(Self.subject, problem, .warning, to: diagnostics)
+        } else {
+            problems.clear(Self.subject)
+        }
+    }
+
     private func follow(_ onChange: @escaping @Sendable ([LauncherPod]) -> Void) async throws {
         var options = ClusterAccess.Options()
         options.file = settings.kubeconfig
@@ -65,8 +74,7 @@ final class NodePodList: Sendable {
         )
         var unlogged = UnloggedPods(clusterDefault: settings.clusterDefault)
         var reported: Set<String> = []
-        try await client.watch(target) { objects in
-            problems.clear(Self.subject)
+        try await client.watch(target, onOutage: report) { objects in
             let pods = objects.compactMap(LauncherPod.init)
             onChange(pods)
             for pod in unlogged.apply(pods) {

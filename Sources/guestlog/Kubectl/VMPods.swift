@@ -34,8 +34,14 @@ struct VMPods: Sendable {
 
     /// Passes the VMs that have pods to `onChange`, now and after each change, until it returns false.
     func watch(_ onChange: ([LogTarget]) async throws -> Bool) async throws {
-        try await client.watch(target) { objects in
+        try await client.watch(target, onOutage: reportOutage) { objects in
             try await onChange(LogTarget.grouped(wanted(objects)))
+        }
+    }
+
+    private func reportOutage(_ error: (any Error)?) {
+        if let error {
+            Output.error("the API server cannot be asked: \(error); trying again")
         }
     }
 

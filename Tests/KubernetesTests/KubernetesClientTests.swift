@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPClient
+import LogModel
+import Synchronization
+import TestServers
+import Testing
+
+@testable import Kubernetes
+
+@Suite("A client of the API server") struct KubernetesClientTests {
+    /// Counts requests.
+    private final class Requests: Sendable {
+        private let count = Atomic(0)
+
+        func next() -> Int { count.add(1, ordering: .relaxed).newValue }
+    }
+
+    @Test("a watch reports once that the server does not answer, and that it answers again")
+    func outage() async throws {
+        let requests = Requests()
+        let server = try StandInServer { request in
+            guard requests.next() > 4 else {
+                return .status(503, body: "no")
+            }
+            guard request.target.contains("watch=true") else {
+                return .status(200, body: #"{"items":[],"metadata":{"resourceVersion":"1"}}"#)
+            }
+            let event = #"{"type":"ADDED","object":{"metadata":{"uid":"u","resourceVersion":"2"}}}"#
+            return .chunks([event + "\n"], isCut: false)
+        }
+        let endpoint = try #require(HTTPEndpoint(server.url))
+        let client = KubernetesClient(
+            ClusterAccess(endpoint: endpoint, settings: HTTPClient.Settings(), namespace: "shop")
+        )
+        var outages: [String] = []
+        try await client.watch(
+            KubernetesClient.Target(["api", "v1", "pods"]),
+            onOutage: { outages.append($0.map { "\($0)" } ?? "over") },
+            { objects in objects.isEmpty }
+        )
+        #expect(outages == ["no", "over"])
+        #expect(server.requests.count == 6)
+    }
+}
