@@ -68,6 +68,9 @@ public final class LogFileWatch {
     /// Several paths can lead to one folder.
     private var foldersOfWatch: [Int32: Set<Bytewise<String>>] = [:]
     private var polled: Set<ID> = []
+    /// Logs that were deleted, and have not been there again. While one is open, the kernel does not report that its folders
+    /// are removed, so that others of these names would not be watched.
+    private var deleted: Set<ID> = []
     private var lastNumber = 0
     private var hasWarned = false
 
@@ -104,7 +107,7 @@ public final class LogFileWatch {
     public var descriptor: Int32? { instance?.descriptor }
 
     /// Whether `changes` has to be called every `pollInterval`.
-    public var isPolling: Bool { !polled.isEmpty }
+    public var isPolling: Bool { !polled.isEmpty || !deleted.isEmpty }
 
     /// Watches the log at `path`: the live file and its backups. The file has to be read once afterwards, for what had
     /// changed before.
@@ -129,7 +132,15 @@ public final class LogFileWatch {
                 changed.formUnion(paths.keys)
             }
             for path in foldersOfWatch[event.watch] ?? [] {
+                if event.mask & UInt32(IN_DELETE) != 0 {
+                    deleted.formUnion(folders[path]?.files[event.name] ?? [])
+                }
                 changed.formUnion(event.isFolderGone ? lose(path) : changes(in: path, event.name))
+            }
+        }
+        for id in deleted where paths[id].map({ FileAttributes(at: $0) != nil }) ?? false {
+            if let location = locations[id] {
+                changed.formUnion(lose(location.folder))
             }
         }
         return changed
@@ -235,6 +246,7 @@ public final class LogFileWatch {
 
     private func stopWatching(_ id: ID) {
         polled.remove(id)
+        deleted.remove(id)
         guard let location = locations.removeValue(forKey: id), let folder = folders[location.folder] else {
             return
         }

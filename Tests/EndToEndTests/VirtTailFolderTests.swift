@@ -28,6 +28,24 @@ extension EndToEnd {
             #expect(end.status == 0, "\(end)")
         }
 
+        @Test("a folder that is deleted and made again is read on, though the earlier log is held open")
+        func madeAgain() {
+            let console = FollowedConsole()
+            let path = console.folder.path + "/sub/virt-serial0-log"
+            mkdir(console.folder.path + "/sub", 0o755)
+            console.write(Array("one\n".utf8), to: path)
+            console.start(log: path)
+            #expect(console.shows("one\n"))
+            unlink(path)
+            rmdir(console.folder.path + "/sub")
+            mkdir(console.folder.path + "/sub", 0o755)
+            console.write(Array("two\n".utf8), to: path)
+            #expect(console.shows("one\ntwo\n"))
+            console.write(Array("three\n".utf8), to: path)
+            #expect(console.shows("one\ntwo\nthree\n"))
+            #expect(console.stop().status == 0)
+        }
+
         @Test(
             "compressed files are no text; one that was read before costs nothing, one that was not is reported as missing"
         )

@@ -58,6 +58,31 @@ import Testing
         }
     }
 
+    @Test("a folder that is deleted while its log is held open, and made again, is watched")
+    func heldFolder() {
+        let folder = TemporaryFolder()
+        let deep = folder.path + "/a/b"
+        let watch = LogFileWatch { Issue.record("\($0)") }
+        func make() {
+            mkdir(folder.path + "/a", 0o755)
+            mkdir(deep, 0o755)
+            touch(deep + "/log")
+        }
+        make()
+        let id = watch.add(deep + "/log")
+        let held = open(deep + "/log", O_RDONLY | O_CLOEXEC)
+        defer { close(held) }
+        unlink(deep + "/log")
+        rmdir(deep)
+        rmdir(folder.path + "/a")
+        #expect(watch.changes() == [id] && watch.isPolling)
+        #expect(watch.changes().isEmpty)
+        make()
+        #expect(watch.changes() == [id] && !watch.isPolling)
+        touch(deep + "/log")
+        #expect(watch.changes() == [id])
+    }
+
     @Test("2,000 logs in one folder need one watch, and adding and removing them is quick")
     func many() {
         let folder = TemporaryFolder()
