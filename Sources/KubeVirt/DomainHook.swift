@@ -3,7 +3,8 @@
 import Libvirt
 import LogModel
 
-/// KubeVirt's hook OnDefineDomain: adds the `<log>` to the domain of a VM whose serial console is to be logged.
+/// KubeVirt's hook OnDefineDomain: adds the `<log>` to the domain of a VM whose serial console is to be logged, by the same
+/// annotation and settings as its pod gets the container.
 ///
 /// KubeVirt defines a domain several times; the hook changes its own output no more.
 public struct DomainHook: Sendable {
@@ -29,7 +30,10 @@ public struct DomainHook: Sendable {
     public func define(_ domain: [UInt8], for instance: [UInt8]) -> Outcome {
         do {
             let instance = try JSON(parsing: instance)
-            let logging = SerialLogging(try SerialDevices(of: instance), clusterDefault: clusterDefault)
+            guard try PodPatch.choice(of: instance) != false else {
+                return Outcome(domain: domain, reason: PodPatch.declined)
+            }
+            let logging = SerialLogging(try SerialDevices(annotated: instance), clusterDefault: clusterDefault)
             guard logging.isOn else {
                 return Outcome(domain: domain, reason: logging.explanation)
             }

@@ -14,6 +14,19 @@ public struct PodPatch: Sendable {
     /// The annotation of a VM, or of its pod, that says whether the pod gets the container.
     static let annotation = "guestlog/log-serial-console"
 
+    /// Why a VM with the annotation `"false"` is not logged.
+    static let declined = "its annotation \(annotation) is \"false\""
+
+    /// What the annotation of `object` says; nil without it.
+    static func choice(of object: JSON) throws(KubeVirtError) -> Bool? {
+        switch object["metadata"]?["annotations"]?[annotation]?.text {
+        case nil: nil
+        case "true"?: true
+        case "false"?: false
+        default: throw KubeVirtError("the annotation \(annotation) is neither \"true\" nor \"false\"")
+        }
+    }
+
     /// The operations, in order.
     public let operations: [Operation]
     /// Why the pod has no log container after the patch; nil when it has one.
@@ -51,16 +64,13 @@ public struct PodPatch: Sendable {
         guard pod["metadata"]?["labels"]?["kubevirt.io"]?.text == "virt-launcher" else {
             throw KubeVirtError("this is not a virt-launcher pod: it lacks the label \(LauncherPod.selector)")
         }
-        let annotation = pod["metadata"]?["annotations"]?[Self.annotation]?.text
-        if let annotation, annotation != "true", annotation != "false" {
-            throw KubeVirtError("the annotation \(Self.annotation) is neither \"true\" nor \"false\"")
-        }
+        let choice = try Self.choice(of: pod)
         if let (list, index) = ContainerList.holding(LogContainer.name, in: pod) {
-            operations = annotation == "false" ? [] : Self.replacement(of: list, index, in: pod, settings)
+            operations = choice == false ? [] : Self.replacement(of: list, index, in: pod, settings)
             reason = nil
-        } else if annotation == "false" {
-            (operations, reason) = ([], "its annotation \(Self.annotation) is \"false\"")
-        } else if annotation == "true" || logging?.isOn == true {
+        } else if choice == false {
+            (operations, reason) = ([], Self.declined)
+        } else if choice == true || logging?.isOn == true {
             (operations, reason) = (try Self.addition(to: pod, settings), nil)
         } else {
             operations = []

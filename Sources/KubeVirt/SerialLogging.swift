@@ -90,6 +90,12 @@ public struct SerialDevices: Hashable, Sendable {
         isLogged = try Self.flag("logSerialConsole", of: devices, at: path)
     }
 
+    /// The settings of `instance`, a VirtualMachineInstance, whose annotation takes precedence over `logSerialConsole`.
+    public init(annotated instance: JSON) throws(KubeVirtError) {
+        try self.init(of: instance)
+        isLogged = try PodPatch.choice(of: instance) ?? isLogged
+    }
+
     private static func flag(_ name: String, of devices: JSON?, at path: String) throws(KubeVirtError) -> Bool? {
         switch devices?[name] {
         case nil, .null?: nil

@@ -82,6 +82,23 @@ struct DomainHookTests {
         #expect(define(Self.domain(), #""logSerialConsole":true"#, hook).0.contains("virt-serial0-log"))
     }
 
+    @Test("the annotation takes precedence over the settings, as for the pod; without the device there is no log")
+    func annotation() throws {
+        func define(_ choice: String, _ devices: String) -> DomainHook.Outcome {
+            let annotations = #""annotations":{"guestlog/log-serial-console":"\#(choice)"},"namespace""#
+            let instance = Objects.instance(devices).replacing(#""namespace""#, with: annotations)
+            return DomainHook(clusterDefault: false).define(Array(Self.domain().utf8), for: Array(instance.utf8))
+        }
+        let logged = Array(Self.domain(serialLog: Self.log, consoleLog: Self.log).utf8)
+        #expect(define("true", "").domain == logged)
+        #expect(define("true", #""logSerialConsole":false"#).domain == logged)
+        let own = Array(Self.domain().utf8)
+        let declined = define("false", #""logSerialConsole":true"#)
+        #expect(declined.domain == own && declined.reason?.contains("is \"false\"") == true)
+        #expect(define("true", #""autoattachSerialConsole":false"#).domain == own)
+        #expect(define("yes", "").reason?.contains("neither") == true)
+    }
+
     @Test("a domain whose first serial device is a custom one is left alone")
     func customDevice() throws {
         let custom = Self.domain().replacing("\(Self.folder)/virt-serial0\"", with: "/custom/socket\"")

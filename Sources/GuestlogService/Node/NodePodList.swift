@@ -91,7 +91,7 @@ final class NodePodList: Sendable {
     private func devices(of pod: LauncherPod, _ client: KubernetesClient) async -> SerialDevices? {
         let path = ["apis", "kubevirt.io", "v1", "namespaces", pod.namespace, "virtualmachineinstances", pod.vm]
         do {
-            return try SerialDevices(of: try await client.get(KubernetesClient.Target(path)))
+            return try SerialDevices(annotated: try await client.get(KubernetesClient.Target(path)))
         } catch {
             diagnostics.log(.info, "\(pod.namespace)/\(pod.vm): its settings cannot be read: \(error)")
             return nil
