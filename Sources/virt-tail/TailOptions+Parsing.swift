@@ -142,7 +142,7 @@ extension TailOptions {
         "stop-on": { parsed, word in
             let causes: [String: StopCauses] = ["signal": .signal, "socket": .socket, "file": .file]
             let words = word.split(separator: ",").map(String.init)
-            if words.allSatisfy({ causes[$0] != nil }) {
+            if !words.isEmpty, words.allSatisfy({ causes[$0] != nil }) {
                 parsed.options.givenStopCauses = words.reduce(into: StopCauses()) { $0.formUnion(causes[$1]!) }
             } else {
                 parsed.refuse("--stop-on", word, "signal, socket and file, separated by commas", used: "the default")

@@ -39,6 +39,12 @@ import Testing
         }
     }
 
+    @Test("an empty list of causes, from a template, leaves the default", arguments: ["", ",", " "])
+    func noCause(list: String) {
+        let parsed = TailOptions.parse(["--stop-on", list])
+        #expect(parsed.options.stopCauses == [.signal, .file] && parsed.warnings.count == 1)
+    }
+
     @Test("upstream's settings: verbosity from the environment, a timeout in seconds or as Go writes it")
     func upstream() {
         #expect(TailOptions.parse([], verbosity: "4").options.threshold == .debug)
