@@ -39,7 +39,11 @@ public struct ClusterAccess: Sendable {
         try self.init(try Kubeconfig(files: files), options)
     }
 
-    init(_ configuration: Kubeconfig, _ options: Options) throws(KubernetesError) {
+    init(
+        _ configuration: Kubeconfig,
+        _ options: Options,
+        proxies: ProxyVariables = ProxyVariables()
+    ) throws(KubernetesError) {
         let context = try Self.context(options.context, in: configuration)
         let cluster = try Self.entry(context["cluster"]?.text, "cluster", in: configuration.clusters)
         let user = try Self.entry(context["user"]?.text, "user", in: configuration.users)
@@ -53,6 +57,11 @@ public struct ClusterAccess: Sendable {
         }
         var settings = HTTPClient.Settings()
         try Self.verify(cluster, isUnverified: options.isUnverified, &settings)
+        if let url = cluster?.value["proxy-url"]?.text, !url.isEmpty {
+            settings.proxy = try ProxyVariables.endpoint(url, of: "proxy-url of the cluster")
+        } else {
+            settings.proxy = try proxies.proxy(for: endpoint)
+        }
         exec = try Self.authenticate(user, options, cluster: cluster?.value ?? .object([]), &settings)
         self.endpoint = endpoint
         self.settings = settings
@@ -105,12 +114,6 @@ public struct ClusterAccess: Sendable {
         settings.tls.serverName = cluster?.value["tls-server-name"]?.text
         settings.tls.authorities = try cluster.flatMap { cluster throws(KubernetesError) in
             try pem("certificate-authority", of: cluster)
-        }
-        if let url = cluster?.value["proxy-url"]?.text {
-            guard let proxy = HTTPEndpoint(url) else {
-                throw KubernetesError("proxy-url of the cluster must be http://HOST:PORT")
-            }
-            settings.proxy = proxy
         }
     }
 

@@ -6,6 +6,7 @@
 //     ClusterAccess          where the API server is and how this user is authenticated
 //       Kubeconfig           from kubectl's configuration files (client.config v1): contexts, clusters, users
 //       ServiceAccount       from the files that every pod has
+//       ProxyVariables       through a proxy that environment variables name
 //       ExecCredential       from a program, as the configuration names one (client.authentication.k8s.io/v1)
 //     WatchedObjects         what a watch has reported so far; a state machine without I/O
 //

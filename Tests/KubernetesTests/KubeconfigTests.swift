@@ -64,6 +64,53 @@ struct KubeconfigTests {
         )
     }
 
+    @Test(
+        "the environment names a proxy, and the hosts that are reached without it, as for kubectl",
+        arguments: [
+            (["HTTPS_PROXY": "http://u:p@proxy:3128"], "https://k8s.corp:6443", "http://proxy:3128"),
+            (["https_proxy": "proxy:3128"], "https://k8s.corp", "http://proxy:3128"),
+            (["HTTP_PROXY": "http://proxy"], "https://k8s.corp", nil),
+            (["HTTP_PROXY": "http://proxy"], "http://k8s.corp", "http://proxy"),
+            (["HTTPS_PROXY": "http://proxy", "NO_PROXY": "other,corp"], "https://k8s.corp", nil),
+            (["HTTPS_PROXY": "http://proxy", "NO_PROXY": ".k8s.corp"], "https://k8s.corp", "http://proxy"),
+            (["HTTPS_PROXY": "http://proxy", "NO_PROXY": "*.corp"], "https://K8S.corp", nil),
+            (["HTTPS_PROXY": "http://proxy", "NO_PROXY": "k8s.corp:443"], "https://k8s.corp:6443", "http://proxy"),
+            (["HTTPS_PROXY": "http://proxy", "no_proxy": "x, k8s.corp:6443"], "https://k8s.corp:6443", nil),
+            (["HTTPS_PROXY": "http://proxy", "NO_PROXY": "10.96.0.0/12"], "https://10.100.0.1", nil),
+            (["HTTPS_PROXY": "http://proxy", "NO_PROXY": "10.96.0.0/12"], "https://10.112.0.1", "http://proxy"),
+            (["HTTPS_PROXY": "http://proxy", "NO_PROXY": "fd00::/8,10.0.0.1"], "https://[fd00::1]", nil),
+            (["HTTPS_PROXY": "http://proxy", "NO_PROXY": "*"], "https://k8s.corp", nil),
+            (["HTTPS_PROXY": "http://proxy"], "https://127.0.0.1:6443", nil),
+            (["HTTPS_PROXY": "http://proxy"], "https://localhost:6443", nil),
+            (["HTTPS_PROXY": "http://proxy"], "https://[::1]:6443", nil),
+        ] as [([String: String], String, String?)]
+    )
+    func proxy(variables: [String: String], server: String, proxy: String?) throws {
+        var options = ClusterAccess.Options()
+        options.server = server
+        let access = try ClusterAccess(try Kubeconfig(files: []), options, proxies: ProxyVariables { variables[$0] })
+        #expect(access.settings.proxy?.description == proxy)
+    }
+
+    @Test("proxy-url of a cluster takes precedence over the environment; proxies of other kinds are refused")
+    func otherProxy() throws {
+        func access(_ url: String, _ variables: [String: String]) throws -> ClusterAccess {
+            var configuration = try Kubeconfig(files: [])
+            let cluster = "{server: 'https://k8s.corp', proxy-url: '\(url)'}"
+            let text = "clusters: [{name: c, cluster: \(cluster)}]\ncontexts: [{name: c, context: {cluster: c}}]"
+            try configuration.add(text + "\ncurrent-context: c\n", file: "/config")
+            return try ClusterAccess(configuration, ClusterAccess.Options(), proxies: ProxyVariables { variables[$0] })
+        }
+        let variables = ["HTTPS_PROXY": "http://env"]
+        #expect(try access("http://own:8080", variables).settings.proxy?.description == "http://own:8080")
+        #expect(try access("", variables).settings.proxy?.description == "http://env")
+        let own = #expect(throws: KubernetesError.self) { try access("socks5://u:secret@own", variables) }
+        #expect(own?.description.contains("proxy-url of the cluster must be http://HOST:PORT") == true)
+        let other = #expect(throws: KubernetesError.self) { try access("", ["HTTPS_PROXY": "socks5://u:secret@x"]) }
+        #expect(other?.description.hasPrefix("HTTPS_PROXY must be") == true)
+        #expect(other?.description.contains("secret") == false)
+    }
+
     @Test("another context is chosen by name")
     func otherContext() throws {
         let access = try access(context: "plain")
