@@ -249,7 +249,7 @@ let package = Package(
         ),
         tests(of: "Transforms", dependencies: ["TestSupport", "LogModel", "TextFormats"]),
         tests(of: "KubeVirt", dependencies: ["LogModel"]),
-        tests(of: "Kubernetes", dependencies: ["TestSupport", "TestServers", "LogModel", "HTTPClient"]),
+        tests(of: "Kubernetes", dependencies: ["TestSupport", "TestServers", "LogModel", "SystemIO", "HTTPClient"]),
         tests(of: "TextFormats", dependencies: ["TestSupport", "LogModel"]),
         tests(of: "GuestChannel", dependencies: ["TestSupport", "LogModel"]),
         tests(

@@ -2,6 +2,7 @@
 
 import HTTPClient
 import LogModel
+import SystemIO
 
 /// Where an API server is, and how this user is authenticated.
 public struct ClusterAccess: Sendable {
@@ -62,7 +63,7 @@ public struct ClusterAccess: Sendable {
         } else {
             settings.proxy = try proxies.proxy(for: endpoint)
         }
-        exec = try Self.authenticate(user, options, cluster: cluster?.value ?? .object([]), &settings)
+        exec = try Self.authenticate(user, options, cluster, url, &settings)
         self.endpoint = endpoint
         self.settings = settings
         namespace = context["namespace"]?.text ?? "default"
@@ -121,7 +122,8 @@ public struct ClusterAccess: Sendable {
     private static func authenticate(
         _ user: Kubeconfig.Entry?,
         _ options: Options,
-        cluster: JSON,
+        _ cluster: Kubeconfig.Entry?,
+        _ url: String,
         _ settings: inout HTTPClient.Settings
     ) throws(KubernetesError) -> ExecCredential? {
         if let token = options.token {
@@ -146,7 +148,8 @@ public struct ClusterAccess: Sendable {
         } else if let token = user.value["token"]?.text {
             settings.bearerToken = { token }
         } else if let value = user.value["exec"] {
-            let exec = try ExecCredential(value, folder: user.folder, cluster: cluster)
+            let description = try describe(cluster, url, isUnverified: settings.tls.isUnverified)
+            let exec = try ExecCredential(value, folder: user.folder, cluster: description)
             let credentials = try exec.credentials()
             if let certificate = credentials.certificate, let key = credentials.key {
                 (settings.tls.certificate, settings.tls.key) = (.text(certificate), .text(key))
@@ -157,6 +160,47 @@ public struct ClusterAccess: Sendable {
             throw KubernetesError("the user has an auth-provider, which Kubernetes removed in 1.26; use exec instead")
         }
         return nil
+    }
+
+    /// The cluster at `url` as credential programs are told it (`spec.cluster` of an ExecCredential).
+    private static func describe(
+        _ cluster: Kubeconfig.Entry?,
+        _ url: String,
+        isUnverified: Bool
+    ) throws(KubernetesError) -> JSON {
+        var members: [(String, JSON)] = [("server", .string(url))]
+        for name in ["tls-server-name", "proxy-url"] {
+            if let text = cluster?.value[name]?.text, !text.isEmpty {
+                members.append((name, .string(text)))
+            }
+        }
+        if isUnverified {
+            members.append(("insecure-skip-tls-verify", .bool(true)))
+        }
+        if let cluster, let authorities = try pem("certificate-authority", of: cluster) {
+            var text: [UInt8] = []
+            try bytes(of: authorities).withUnsafeBytes { Base64.append($0, to: &text) }
+            members.append(("certificate-authority-data", .string(String(decoding: text, as: UTF8.self))))
+        }
+        let extensions = cluster?.value["extensions"]?.elements ?? []
+        let own = extensions.first { $0["name"]?.text == "client.authentication.k8s.io/exec" }
+        if let configuration = own?["extension"] {
+            members.append(("config", configuration))
+        }
+        return .object(members)
+    }
+
+    private static func bytes(of source: PEMSource) throws(KubernetesError) -> [UInt8] {
+        switch source {
+        case .text(let text):
+            return Array(text.utf8)
+        case .file(let path):
+            do throws(SystemError) {
+                return try Kubeconfig.contents(of: path)
+            } catch {
+                throw KubernetesError("\(path) cannot be read: \(error.reason)")
+            }
+        }
     }
 
     /// The PEM text of an entry: `NAME-data`, in base 64, or the file `NAME`.

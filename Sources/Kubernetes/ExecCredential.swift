@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import LogModel
 import Synchronization
 import SystemIO
@@ -21,17 +22,24 @@ final class ExecCredential: Sendable {
     private let version: String
     private let hint: String?
     private let cluster: JSON?
+    /// Whether the program may ask the user, at the terminal.
+    private let isInteractive: Bool
     private let current = Mutex<Credentials?>(nil)
 
     private static let versions = ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"]
     /// Credentials are renewed this long before they expire, in microseconds: a request takes its time.
     private static let margin: Int64 = 10_000_000
-    /// How long the program may take, in seconds: it may have to ask a server.
+    /// How long the program may take, in seconds: it may have to ask a server. A user who is asked has no limit.
     private static let limit = 60
 
     /// Reads `exec` of a user. The program's relative path starts from `folder`; `cluster` is described to it when it
-    /// asks for that.
-    init(_ exec: JSON, folder: String, cluster: JSON) throws(KubernetesError) {
+    /// asks for that. `isTerminal`: standard input is one.
+    init(
+        _ exec: JSON,
+        folder: String,
+        cluster: JSON,
+        isTerminal: Bool = isatty(STDIN_FILENO) == 1
+    ) throws(KubernetesError) {
         guard let program = exec["command"]?.text, !program.isEmpty else {
             throw KubernetesError("exec of the user names no command")
         }
@@ -43,18 +51,38 @@ final class ExecCredential: Sendable {
         }
         hint = exec["installHint"]?.text
         self.cluster = exec["provideClusterInfo"]?.text == "true" ? cluster : nil
+        isInteractive = try Self.isInteractive(exec, isTerminal: isTerminal)
         let isRelative = program.contains("/") && !program.hasPrefix("/")
         let path = isRelative ? folder + "/" + program : program
         let variables = (exec["env"]?.elements ?? []).compactMap { variable in
             variable["name"]?.text.map { $0 + "=" + (variable["value"]?.text ?? "") }
         }
         command =
-            ["env"] + variables + ["KUBERNETES_EXEC_INFO=" + Self.info(version, self.cluster), path]
+            ["env"] + variables + ["KUBERNETES_EXEC_INFO=" + Self.info(version, self.cluster, isInteractive), path]
             + (exec["args"]?.elements?.compactMap(\.text) ?? [])
         self.program = path
     }
 
     private let program: String
+
+    private static func isInteractive(_ exec: JSON, isTerminal: Bool) throws(KubernetesError) -> Bool {
+        switch exec["interactiveMode"]?.text ?? "IfAvailable" {
+        case "Never":
+            return false
+        case "IfAvailable":
+            return isTerminal
+        case "Always":
+            guard isTerminal else {
+                throw KubernetesError(
+                    "the credential program \(exec["command"]?.text ?? "") asks the user (interactiveMode Always), and standard "
+                        + "input is no terminal"
+                )
+            }
+            return true
+        case let mode:
+            throw KubernetesError("exec of the user has interactiveMode \(mode); use Never, IfAvailable or Always")
+        }
+    }
 
     /// The credentials, from the program if there are none that are valid.
     func credentials() throws(KubernetesError) -> Credentials {
@@ -77,7 +105,11 @@ final class ExecCredential: Sendable {
     private func make() throws(KubernetesError) -> Credentials {
         let outcome: ChildProgram.Outcome
         do throws(SystemError) {
-            outcome = try ChildProgram.run(command, limit: Self.limit)
+            outcome = try ChildProgram.run(
+                command,
+                sharesInput: isInteractive,
+                limit: isInteractive ? nil : Self.limit
+            )
         } catch {
             throw failure("\(error)")
         }
@@ -105,8 +137,8 @@ final class ExecCredential: Sendable {
     }
 
     /// The description of the request, for the program.
-    private static func info(_ version: String, _ cluster: JSON?) -> String {
-        var spec: [(String, JSON)] = [("interactive", .bool(false))]
+    private static func info(_ version: String, _ cluster: JSON?, _ isInteractive: Bool) -> String {
+        var spec: [(String, JSON)] = [("interactive", .bool(isInteractive))]
         if let cluster {
             spec.append(("cluster", cluster))
         }

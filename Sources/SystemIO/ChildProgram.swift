@@ -166,12 +166,13 @@ extension ChildProgram {
         public let errors: [UInt8]
     }
 
-    /// Runs a program to its end, with `input` as standard input; it shares this process's standard error, unless that
-    /// `takesErrors`. A program that has not ended after `limit` seconds (nil: no limit) is killed, and ETIMEDOUT is
-    /// thrown.
+    /// Runs a program to its end, with `input` as standard input, or, if it `sharesInput`, with this process's; it shares
+    /// this process's standard error, unless that `takesErrors`. A program that has not ended after `limit` seconds (nil: no
+    /// limit) is killed, and ETIMEDOUT is thrown.
     public static func run(
         _ words: [String],
         input: [UInt8] = [],
+        sharesInput: Bool = false,
         environment: [String]? = nil,
         takesErrors: Bool = false,
         limit: Int? = nil
@@ -182,7 +183,8 @@ extension ChildProgram {
         guard pwrite(given.raw, input, input.count, 0) == input.count else {
             throw SystemError("write", words[0])
         }
-        let copies = [(STDIN_FILENO, given.raw), (STDOUT_FILENO, output.raw)]
+        var copies = sharesInput ? [] : [(STDIN_FILENO, given.raw)]
+        copies.append((STDOUT_FILENO, output.raw))
         let child = try ChildProgram(
             words,
             .copies(copies + (takesErrors ? [(STDERR_FILENO, errors.raw)] : [])),
