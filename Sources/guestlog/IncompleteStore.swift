@@ -100,7 +100,7 @@ extension PathOptions.Source {
 // Whether the daemon of the store runs.
 extension PathOptions.Source {
     /// Whether there is a socket at `path`, and no process listens at it.
-    static func isDeserted(_ path: String) -> Bool {
+    static func isStale(_ path: String) -> Bool {
         do throws(SystemError) {
             _ = try UnixSocket.connect(to: path)
             return false
@@ -111,12 +111,12 @@ extension PathOptions.Source {
 
     /// Reports that the store's daemon does not run; returns whether it did.
     @discardableResult
-    func reportDesertion() -> Bool {
-        guard let deserted else {
+    func reportStoppedDaemon() -> Bool {
+        guard let staleSocket else {
             return false
         }
         Output.error(
-            "no daemon answers at \(Terminal.safe(deserted)): it captures nothing now; start it, or see 'systemctl status "
+            "no daemon answers at \(Terminal.safe(staleSocket)): it captures nothing now; start it, or see 'systemctl status "
                 + "guestlog'"
         )
         return true

@@ -160,7 +160,7 @@ struct Logs: AsyncParsableCommand {
         let query = try request.open(store, now: presentMoment())
         if follow {
             source.reportLeftOut(of: vms)
-            source.reportDesertion()
+            source.reportStoppedDaemon()
         }
         var lines = ReversedLines()
         _ = try await Following(FolderObserver(store) { Output.error($0) }).answer(query) { bytes in

@@ -108,7 +108,7 @@ struct PathOptions: ParsableArguments {
         /// The folders of the store's VMs that this user may not read.
         let hidden: [String]
         /// The socket that the store's daemon has left; nil while it runs, or where there was none.
-        var deserted: String?
+        var staleSocket: String?
 
         init(_ readable: (store: Store, hidden: [String])? = nil, daemon: APIClient? = nil) {
             store = readable?.store
@@ -180,8 +180,8 @@ struct PathOptions: ParsableArguments {
         }
         let readable = try? found.get()
         var source = Source(readable, daemon: kept != nil || readable == nil ? daemon : nil)
-        if kept == nil, !namesStore, Source.isDeserted(configuration.socket) {
-            source.deserted = configuration.socket
+        if kept == nil, !namesStore, Source.isStale(configuration.socket) {
+            source.staleSocket = configuration.socket
         }
         return source
     }

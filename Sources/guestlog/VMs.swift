@@ -33,7 +33,7 @@ struct VMs: AsyncParsableCommand {
     func run() async throws {
         let source = try await paths.source()
         let all = try await listed(source)
-        let isDeserted = source.reportDesertion()
+        let isStopped = source.reportStoppedDaemon()
         let chosen = try vms.isEmpty ? all : VMRow.matches(vms, in: all)
         let rows = chosen.filter { !problem || $0["problem"]?.text != nil }
         if output == .json {
@@ -43,7 +43,7 @@ struct VMs: AsyncParsableCommand {
         } else if rows.isEmpty {
             if all.isEmpty {
                 Output.error("no VM has produced output yet")
-            } else if !isDeserted {
+            } else if !isStopped {
                 Output.error("no VM has a problem")
             }
         } else {
@@ -53,7 +53,7 @@ struct VMs: AsyncParsableCommand {
             try source.checkCompleteness(of: vms)
         }
         // Only the daemon knows the problems.
-        if problem, isDeserted {
+        if problem, isStopped {
             throw ExitCode.outOfReach
         }
     }

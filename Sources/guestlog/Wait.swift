@@ -75,7 +75,7 @@ struct Wait: AsyncParsableCommand {
         if let store = source.store {
             let word = await source.untitled([vm])[0]
             logAwaited(word, in: store)
-            source.reportDesertion()
+            source.reportStoppedDaemon()
             let wait = PatternWait(
                 store: store,
                 vm: word,

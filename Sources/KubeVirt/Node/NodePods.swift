@@ -6,8 +6,8 @@ public import LogModel
 /// state machine without I/O.
 ///
 /// A VM is named by the API, now or before a restart, or by the name of its pod's log folder, which the kubelet has made.
-/// Until either is known it waits a moment; then its log goes under the UID of its instance, and stays there, under the name that becomes known
-/// later. Names that a pod could choose itself, such as those of files in its volumes, name no VM.
+/// Until either is known it waits a moment; then its log goes under the UID of its instance, and stays there, under the
+/// name that becomes known later. Names that a pod could choose itself, such as those of files in its volumes, name no VM.
 public struct NodePods: Sendable {
     /// A change.
     public enum Event: Hashable, Sendable {
