@@ -36,7 +36,7 @@ struct Boots: AsyncParsableCommand {
         try source.checkCompleteness(of: vms)
     }
 
-    private func boots(_ source: PathOptions.Source) async throws -> [(vm: String, boots: [JSON])] {
+    private func boots(_ source: LogSource) async throws -> [(vm: String, boots: [JSON])] {
         guard let store = source.store else {
             return try await ask(source.client)
         }

@@ -7,7 +7,7 @@ import LogStore
 import SystemIO
 
 // What a user may not read of a store whose other parts are shown.
-extension PathOptions.Source {
+extension LogSource {
     /// The most VMs that are reported each on a line of its own.
     private static let reportedVMs = 10
 
@@ -94,31 +94,5 @@ extension PathOptions.Source {
             "\(Terminal.safe(String(path))) in the store \(Terminal.safe(store.root)) cannot be read by this user (\(reason)): "
                 + "\(effect); run the command as root, or ask the daemon with --socket"
         )
-    }
-}
-
-// Whether the daemon of the store runs.
-extension PathOptions.Source {
-    /// Whether there is a socket at `path`, and no process listens at it.
-    static func isStale(_ path: String) -> Bool {
-        do throws(SystemError) {
-            _ = try UnixSocket.connect(to: path)
-            return false
-        } catch {
-            return error.code == ECONNREFUSED
-        }
-    }
-
-    /// Reports that the store's daemon does not run; returns whether it did.
-    @discardableResult
-    func reportStoppedDaemon() -> Bool {
-        guard let staleSocket else {
-            return false
-        }
-        Output.error(
-            "no daemon answers at \(Terminal.safe(staleSocket)): it captures nothing now; start it, or see 'systemctl status "
-                + "guestlog'"
-        )
-        return true
     }
 }

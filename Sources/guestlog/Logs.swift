@@ -105,7 +105,7 @@ struct Logs: AsyncParsableCommand {
         if let source = try fleet.source(paths) {
             do {
                 return try await ask(source, request)
-            } catch  where PathOptions.Source.isUnknownVM(error) {
+            } catch  where LogSource.isUnknownVM(error) {
                 throw hint(for: error)
             }
         }
@@ -119,11 +119,11 @@ struct Logs: AsyncParsableCommand {
                         return try await answer(request, from: store, of: source)
                     }
                     return try await ask(source.client, request)
-                } catch  where follow && PathOptions.Source.isUnknownVM(error) && ContinuousClock.now < end {
+                } catch  where follow && LogSource.isUnknownVM(error) && ContinuousClock.now < end {
                     try await Task.sleep(for: .milliseconds(100))
                 }
             }
-        } catch  where PathOptions.Source.isUnknownVM(error) {
+        } catch  where LogSource.isUnknownVM(error) {
             throw hint(for: await source.explained(error, of: vms))
         }
     }
@@ -156,7 +156,7 @@ struct Logs: AsyncParsableCommand {
 
     // MARK: - From the local store
 
-    private func answer(_ request: LogRequest, from store: Store, of source: PathOptions.Source) async throws {
+    private func answer(_ request: LogRequest, from store: Store, of source: LogSource) async throws {
         let query = try request.open(store, now: presentMoment())
         if follow {
             source.reportLeftOut(of: vms)
@@ -218,7 +218,7 @@ struct Logs: AsyncParsableCommand {
         cursor: String,
         matched: Bool,
         explanation: String?,
-        of source: PathOptions.Source? = nil
+        of source: LogSource? = nil
     ) throws {
         if let explanation {
             Output.error(explanation)

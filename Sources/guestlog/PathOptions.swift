@@ -4,7 +4,6 @@ import ArgumentParser
 import HTTPAPI
 import Glibc
 import GuestlogService
-import LogModel
 import LogStore
 import Query
 import SystemIO
@@ -77,110 +76,39 @@ struct PathOptions: ParsableArguments {
         return daemon
     }
 
-    /// An error of the configuration file hides the store and the socket.
-    struct PathsUnknown: Error, CustomStringConvertible {
-        let error: ConfigurationError
-
-        var description: String {
-            "\(error); store and socket cannot be read from this file: correct it, or name the store with --store or the "
-                + "daemon with --socket"
-        }
-    }
-
-    /// A daemon keeps another store than the command is for.
-    struct OtherStore: Error, CustomStringConvertible {
-        let socket: String
-        let kept: String
-        let wanted: String
-
-        var description: String {
-            "the daemon at \(Terminal.safe(socket)) keeps its store in \(Terminal.safe(kept)), not in "
-                + "\(Terminal.safe(wanted)); use --socket to name the daemon"
-        }
-    }
-
-    /// Where a command reads the log.
-    struct Source {
-        /// The store, when this process may read it.
-        var store: Store?
-        /// The daemon, when it keeps this store, or when nothing else can answer.
-        var daemon: APIClient?
-        /// The folders of the store's VMs that this user may not read.
-        let hidden: [String]
-        /// The socket that the store's daemon has left; nil while it runs, or where there was none.
-        var staleSocket: String?
-
-        init(_ readable: (store: Store, hidden: [String])? = nil, daemon: APIClient? = nil) {
-            store = readable?.store
-            hidden = readable?.hidden ?? []
-            self.daemon = daemon
-        }
-
-        /// The daemon, which is set where the store is not.
-        var client: APIClient {
-            get throws {
-                guard let daemon else {
-                    throw APIClient.Unreachable(socket: "", reason: "none was named")
-                }
-                return daemon
-            }
-        }
-
-        /// `words`, with titles replaced by the UUIDs of the VMs that have them: the store knows no titles, the daemon
-        /// learns them from libvirt. Words that name a VM in the store stay as they are. Words that only a VM may have
-        /// which this user cannot read are reported.
-        func untitled(_ words: [String]) async -> [String] {
-            reportHidden(named: words)
-            guard let store, let daemon, words.contains(where: { Self.isUnknown($0, in: store) }),
-                let vms = try? await daemon.get(RequestTarget(["v1", "vms"]))["vms"]?.elements
-            else {
-                return words
-            }
-            return words.map { word in
-                let titled = Self.isUnknown(word, in: store) ? vms.filter { $0["title"]?.text == word } : []
-                return titled.count == 1 ? titled[0]["uuid"]?.text ?? word : word
-            }
-        }
-
-        /// Whether `word` names no VM in `store` that this user may read.
-        static func isUnknown(_ word: String, in store: Store) -> Bool {
-            (try? VMLookup.resolve([word], in: store, previousInstance: false)) == nil
-        }
-    }
-
     /// Determines where to read, by one rule for all commands.
     ///
     /// The store is that of --store, else of GUESTLOG_STORE, else of the configuration. When the daemon at the socket
     /// keeps another store, a named store is read with a notice, and an unnamed one gives way to the daemon's. With
     /// --socket alone the daemon answers.
-    func source() async throws -> Source {
+    func source() async throws -> LogSource {
         let configuration = try readerPaths()
         let daemon = APIClient(socket: configuration.socket)
         if socket != nil, store == nil {
-            return Source(daemon: daemon)
+            return LogSource(daemon: daemon)
         }
         if store != nil, socket == nil {
-            return Source(try Self.readable(configuration.store))
+            return LogSource(try Self.readable(configuration.store))
         }
         let kept = await daemon.store()
         if let kept, !Self.areSame(kept, configuration.store) {
             guard namesStore else {
-                return Source(try? Self.readable(kept), daemon: daemon)
+                return LogSource(try? Self.readable(kept), daemon: daemon)
             }
             Output.error(
                 "the daemon at \(Terminal.safe(configuration.socket)) keeps its store in \(Terminal.safe(kept)); this command "
                     + "reads \(Terminal.safe(configuration.store)); use --store or --socket to choose"
             )
-            return Source(try Self.readable(configuration.store))
+            return LogSource(try Self.readable(configuration.store))
         }
-        let found = Result { () throws(Unreadable) in try Self.readable(configuration.store) }
+        let found = Result { () throws(StoreUnreadable) in try Self.readable(configuration.store) }
         // A daemon can read for this user, but no daemon makes a store of another folder.
         if namesStore, kept == nil, case .failure(let error) = found, error.isNoStore {
             throw error
         }
         let readable = try? found.get()
-        var source = Source(readable, daemon: kept != nil || readable == nil ? daemon : nil)
-        if kept == nil, !namesStore, Source.isStale(configuration.socket) {
+        var source = LogSource(readable, daemon: kept != nil || readable == nil ? daemon : nil)
+        if kept == nil, !namesStore, LogSource.isStale(configuration.socket) {
             source.staleSocket = configuration.socket
         }
         return source
@@ -214,7 +142,7 @@ struct PathOptions: ParsableArguments {
     }
 
     /// Where a command reads that no daemon can answer: the source that has the store itself, and that store.
-    func storeSource() async throws -> (source: Source, store: Store) {
+    func storeSource() async throws -> (source: LogSource, store: Store) {
         let source = try await source()
         if let store = source.store {
             return (source, store)
@@ -226,46 +154,24 @@ struct PathOptions: ParsableArguments {
             root = try readerPaths().store
         }
         let readable = try Self.readable(root)
-        return (Source(readable, daemon: source.daemon), readable.store)
+        return (LogSource(readable, daemon: source.daemon), readable.store)
     }
 
     /// Whether the store was named, by an option or by the environment.
     private var namesStore: Bool { store != nil || Environment["GUESTLOG_STORE"] != nil }
     private var namesSocket: Bool { socket != nil || Environment["GUESTLOG_SOCKET"] != nil }
 
-    /// Why a store cannot be read.
-    struct Unreadable: StatusError {
-        var exitCode: ExitCode { .outOfReach }
-        let root: String
-        let code: Int32
-
-        var isNoStore: Bool { code == EINVAL || code == ENOTDIR }
-
-        var description: String {
-            let root = Terminal.safe(root)
-            switch code {
-            case ENOENT: return "there is no store at \(root); use --store for another"
-            case ENOTDIR: return "\(root) is not a store: it is not a folder"
-            case EINVAL:
-                return
-                    "\(root) is not a store: it has no file .id; use --store for another folder, or, if this is a copy of "
-                    + "a store, copy that file too"
-            default: return "the store \(root) cannot be read by this user: \(String(cString: strerror(code)))"
-            }
-        }
-    }
-
     /// The store in the folder `root`, and the folders of VMs in it that this user may not read.
-    private static func readable(_ root: String) throws(Unreadable) -> (store: Store, hidden: [String]) {
+    private static func readable(_ root: String) throws(StoreUnreadable) -> (store: Store, hidden: [String]) {
         do throws(SystemError) {
             guard try FileAttributes(following: root).isDirectory else {
                 throw SystemError("open", root, code: ENOTDIR)
             }
         } catch {
-            throw Unreadable(root: root, code: error.code)
+            throw StoreUnreadable(root: root, code: error.code)
         }
         guard access(root, R_OK | X_OK) == 0 else {
-            throw Unreadable(root: root, code: errno)
+            throw StoreUnreadable(root: root, code: errno)
         }
         let store = Store(root: root).leavingOut(ForbiddenFiles())
         return (store, try hiddenFolders(of: store))
@@ -273,17 +179,17 @@ struct PathOptions: ParsableArguments {
 
     /// The folders of VMs that this user cannot read. Throws when the folder is not a store, or this user can read none
     /// of its VMs.
-    private static func hiddenFolders(of store: Store) throws(Unreadable) -> [String] {
+    private static func hiddenFolders(of store: Store) throws(StoreUnreadable) -> [String] {
         guard let access = try? StoreAccess(to: store) else {
-            throw Unreadable(root: store.root, code: EIO)
+            throw StoreUnreadable(root: store.root, code: EIO)
         }
         switch access {
         case .readable: return []
-        case .notAStore: throw Unreadable(root: store.root, code: EINVAL)
+        case .notAStore: throw StoreUnreadable(root: store.root, code: EINVAL)
         case .unreadable(let folders):
             let all = (try? store.vms()) ?? []
             guard !all.isEmpty else {
-                throw Unreadable(root: store.root, code: EACCES)
+                throw StoreUnreadable(root: store.root, code: EACCES)
             }
             return folders
         }
@@ -298,9 +204,4 @@ struct PathOptions: ParsableArguments {
         }
         return one.identity == two.identity
     }
-}
-
-/// The moment a command begins.
-func presentMoment() -> Timestamp {
-    Timestamp(microseconds: SystemClock().wallMicroseconds())
 }

@@ -33,7 +33,7 @@ struct Remove: AsyncParsableCommand {
                 throw error
             }
             try end(in: store)
-        } catch is PathOptions.OtherStore {
+        } catch is OtherStore {
             try end(in: try await paths.storeSource().store)
         }
         Output.error(

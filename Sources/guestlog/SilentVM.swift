@@ -5,7 +5,7 @@ import LogModel
 import Query
 
 // VMs that the daemon knows and that have no log yet.
-extension PathOptions.Source {
+extension LogSource {
     /// Whether `error` is that a VM is not known.
     static func isUnknownVM(_ error: any Error) -> Bool {
         switch error {

@@ -3,6 +3,7 @@
 import ArgumentParser
 import LogModel
 import Query
+import SystemIO
 import TextFormats
 
 /// How times are read, and how they are shown: in local time, as in journalctl, or in UTC.
@@ -43,4 +44,9 @@ struct TimeOptions: ParsableArguments {
         writer.appendRFC3339(moment, to: &stamp)
         return String(decoding: stamp.prefix(19), as: UTF8.self).replacing("T", with: " ") + (utc ? "Z" : "")
     }
+}
+
+/// The moment a command begins.
+func presentMoment() -> Timestamp {
+    Timestamp(microseconds: SystemClock().wallMicroseconds())
 }

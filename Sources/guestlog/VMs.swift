@@ -59,7 +59,7 @@ struct VMs: AsyncParsableCommand {
     }
 
     /// The daemon also knows which consoles are connected. It is asked when it keeps the store that is read.
-    private func listed(_ source: PathOptions.Source) async throws -> [JSON] {
+    private func listed(_ source: LogSource) async throws -> [JSON] {
         guard source.daemon == nil, let store = source.store else {
             return try await source.client.get(RequestTarget(["v1", "vms"]))["vms"]?.elements ?? []
         }
