@@ -82,7 +82,7 @@ final class APIListeners {
 
     /// Whether `path` is the configured socket.
     private func isConfigured(_ path: String?) -> Bool {
-        path.map { UnixSocket.isSame($0, configuration.socket) } ?? false
+        path.map { FileAttributes.isSameFile($0, configuration.socket) } ?? false
     }
 
     private func openNetwork(_ settings: TCPListenerSettings, _ server: APIServer) {

@@ -12,7 +12,7 @@ struct PreviousDaemon {
     func isIn(_ process: Int32) -> Bool {
         // The parent: a daemon of an earlier version sets no variable.
         [Environment[ReplacementCheck.variable].flatMap { Int32($0) }, getppid()].contains(process)
-            || UnixSocket.listeningPaths(of: process).contains { UnixSocket.isSame($0, socket) }
+            || UnixSocket.listeningPaths(of: process).contains { FileAttributes.isSameFile($0, socket) }
     }
 
     /// The logs that virtlogd, which this check was requested for by another process, has open; empty for this program,

@@ -101,6 +101,15 @@ public struct FileAttributes: Hashable, Sendable {
         self.init(status)
     }
 
+    /// Whether two paths are those of one file: they are equal, or lead to the same file, as `/run` and `/var/run` do.
+    public static func isSameFile(_ path: String, _ other: String) -> Bool {
+        guard path != other else {
+            return true
+        }
+        let identity = (try? FileAttributes(following: path))?.identity
+        return identity != nil && identity == (try? FileAttributes(following: other))?.identity
+    }
+
     public var isDirectory: Bool { kind == .directory }
 
     /// When its contents were last changed, in microseconds since the epoch.

@@ -40,15 +40,6 @@ extension UnixSocket {
         return paths
     }
 
-    /// Whether two paths are those of one socket: they are equal, or lead to the same file, as `/run` and `/var/run` do.
-    public static func isSame(_ path: String, _ other: String) -> Bool {
-        guard path != other else {
-            return true
-        }
-        let identity = (try? FileAttributes(following: path))?.identity
-        return identity != nil && identity == (try? FileAttributes(following: other))?.identity
-    }
-
     /// The kernel's flag of a listening socket (`__SO_ACCEPTCON`).
     private static let acceptsConnections: UInt32 = 1 << 16
 }

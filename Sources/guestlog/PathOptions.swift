@@ -70,7 +70,7 @@ struct PathOptions: ParsableArguments {
     func client() async throws -> APIClient {
         let paths = try readerPaths()
         let daemon = APIClient(socket: paths.socket)
-        if namesStore, !namesSocket, let kept = await daemon.store(), !Self.areSame(kept, paths.store) {
+        if namesStore, !namesSocket, let kept = await daemon.store(), !FileAttributes.isSameFile(kept, paths.store) {
             throw OtherStore(socket: paths.socket, kept: kept, wanted: paths.store)
         }
         return daemon
@@ -91,7 +91,7 @@ struct PathOptions: ParsableArguments {
             return LogSource(try Self.readable(configuration.store))
         }
         let kept = await daemon.store()
-        if let kept, !Self.areSame(kept, configuration.store) {
+        if let kept, !FileAttributes.isSameFile(kept, configuration.store) {
             guard namesStore else {
                 return LogSource(try? Self.readable(kept), daemon: daemon)
             }
@@ -130,7 +130,7 @@ struct PathOptions: ParsableArguments {
             }
             return configuration
         }
-        guard store == nil || Self.areSame(kept, configuration.store) else {
+        guard store == nil || FileAttributes.isSameFile(kept, configuration.store) else {
             throw CommandLineError(
                 description:
                     "the daemon at \(Terminal.safe(socket)) keeps its store in \(Terminal.safe(kept)), not in "
@@ -193,15 +193,5 @@ struct PathOptions: ParsableArguments {
             }
             return folders
         }
-    }
-
-    /// Whether both paths lead to the same folder.
-    private static func areSame(_ path: String, _ other: String) -> Bool {
-        guard path != other, let one = try? FileAttributes(following: path),
-            let two = try? FileAttributes(following: other)
-        else {
-            return path == other
-        }
-        return one.identity == two.identity
     }
 }

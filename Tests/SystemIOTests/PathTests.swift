@@ -27,6 +27,17 @@ import Testing
         return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
     }
 
+    @Test("paths of one file are the same, also of none if they are equal")
+    func sameFile() throws {
+        make("real", "other")
+        symlink("real", folder.path + "/alias")
+        func isSame(_ one: String, _ two: String) -> Bool {
+            FileAttributes.isSameFile(folder.path + one, folder.path + two)
+        }
+        #expect(isSame("/real", "/alias") && isSame("/alias", "/real/.") && isSame("/none", "/none"))
+        #expect(!isSame("/real", "/other") && !isSame("/real", "/none") && !isSame("/none", "/nothing"))
+    }
+
     @Test("links are followed in the trusted part of a path, and refused below it, whatever their target")
     func links() throws {
         make("real", "real/a", "real/a/b")
