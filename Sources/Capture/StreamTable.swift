@@ -194,7 +194,7 @@ final class StreamTable: @unchecked Sendable {
         if let open = vms[vm.withoutAlias] {
             let isNamed = open.vm.identity.namespace != nil || vm.namespace == nil
             if open.vm.identity.name != vm.name || !isNamed || open.vm.ended != nil {
-                try open.rename(to: vm, now: wallNow, waits: waits)
+                try open.rename(to: vm, now: clock.now, waits: waits)
             }
             return open
         }
@@ -204,7 +204,7 @@ final class StreamTable: @unchecked Sendable {
             uuid: vm.uuid,
             namespace: vm.namespace,
             hostBoot: hostBoot,
-            now: wallNow,
+            now: clock.now,
             pairTarget: quota(vm).pairTarget,
             waits: waits
         )
@@ -216,7 +216,7 @@ final class StreamTable: @unchecked Sendable {
     /// `noteOnDisk` when all of it is on disk.
     func end(_ vm: VMIdentity) throws(SystemError) -> String {
         let open = try store(of: vm, waits: true)
-        try open.end(at: wallNow)
+        try open.end(at: clock.now)
         let directory = open.vm.directory
         if vm.withoutAlias.uuid == nil {
             vms[vm.withoutAlias] = nil
@@ -268,8 +268,6 @@ final class StreamTable: @unchecked Sendable {
         close(open)
         return true
     }
-
-    private var wallNow: Timestamp { Timestamp(microseconds: clock.wallMicroseconds()) }
 
     /// Releases everything. When everything is on disk, no repair will be needed.
     func close(isSynced: Bool) {

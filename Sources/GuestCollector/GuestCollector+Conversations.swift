@@ -2,6 +2,7 @@
 
 import Capture
 import LogModel
+import LogStore
 import SystemIO
 
 // The choice of a connection's protocol.
@@ -48,7 +49,7 @@ extension GuestCollector {
             case .syslog(let framing):
                 let clock = capture.clock
                 return SyslogConversation(guest, log: try guest.log(.guest), host: connection, framing) {
-                    Timestamp(microseconds: clock.wallMicroseconds())
+                    clock.now
                 }
             }
         }

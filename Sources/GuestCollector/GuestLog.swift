@@ -116,7 +116,7 @@ final class GuestLog {
         var next = records.startIndex
         while next < records.endIndex {
             var table = accepted
-            var batch = RecordBatch(received: now)
+            var batch = RecordBatch(received: clock.now)
             let first = next
             fill(&batch, from: records, &next, &table, base)
             guard batch.count > 0 else {
@@ -168,7 +168,7 @@ final class GuestLog {
                     table.set(number.sequence, to: number.value - 1)
                     for (reason, count) in [(GapReason.agentOverflow, missing), (.kernelOverwrote, record.lost)]
                     where count > 0 {
-                        let gap = GapDetail(reason: reason, bytes: nil, lines: count, since: now, isClosed: true)
+                        let gap = GapDetail(reason: reason, bytes: nil, lines: count, since: clock.now, isClosed: true)
                         batch.addLoss(gap, position: table.encoded)
                     }
                 }
@@ -200,7 +200,7 @@ final class GuestLog {
         let monotonic = clock.monotonicMicroseconds()
         if loss?.reason != reason {
             endLoss()
-            loss = OpenLoss(reason, since: now, at: monotonic)
+            loss = OpenLoss(reason, since: clock.now, at: monotonic)
             watchLoss()
         }
         intake.countDropped(bytes)
@@ -263,8 +263,6 @@ final class GuestLog {
     func release(_ size: Int) {
         openingMemory -= size
     }
-
-    private var now: Timestamp { Timestamp(microseconds: clock.wallMicroseconds()) }
 
     private func commitNotice(_ table: SequenceTable) -> @Sendable () -> Void {
         let notice = Opening(log: self)

@@ -48,7 +48,7 @@ public final class Sealer {
         // The quota is enforced even when sealing fails: the freed space may be what sealing needs.
         let failure = attempt { () throws(SystemError) in try sealer.seal(base, memory) }
         noteWork(of: sealer, stream)
-        _ = try retention.enforce(vm: stream.vm, grownBy: size, now: Timestamp(microseconds: clock.wallMicroseconds()))
+        _ = try retention.enforce(vm: stream.vm, grownBy: size, now: clock.now)
         if let failure {
             throw failure
         }
@@ -110,12 +110,12 @@ public final class Sealer {
 
     /// Checks all VMs, as at the start and once an hour; one process does that for all.
     public func enforceRetention() throws(SystemError) -> Retention.Freed {
-        try retention.enforceAll(now: Timestamp(microseconds: clock.wallMicroseconds()))
+        try retention.enforceAll(now: clock.now)
     }
 
     /// Removes on request what exceeds `limits`.
     public func vacuum(_ vms: [Store.VM], to limits: VacuumLimits) throws(SystemError) -> Retention.Freed {
-        try retention.vacuum(vms, to: limits, now: Timestamp(microseconds: clock.wallMicroseconds()))
+        try retention.vacuum(vms, to: limits, now: clock.now)
     }
 
     /// Forgets a stream that is not written any more, when nothing of it waits; returns whether it was forgotten.

@@ -41,7 +41,7 @@ public struct Following<Observer: StoreObserver> {
                 query.note(changes)
                 flush = flush ?? clock.monotonicMicroseconds() + Self.partialDelay
             case .timeout:
-                let moment = Timestamp(microseconds: clock.wallMicroseconds() - Self.partialDelay)
+                let moment = clock.now.advanced(byMicroseconds: -Self.partialDelay)
                 if let partial = query.flushPartials(silentSince: moment) {
                     try await body(partial)
                 }

@@ -187,7 +187,7 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
                 reader,
                 store.properties(of: open.stream),
                 from: open.start,
-                now: Timestamp(microseconds: clock.wallMicroseconds())
+                now: clock.now
             )
         }
         scope = StreamScope(store: store, vms: [vm], wanted: stream.map { [$0] })

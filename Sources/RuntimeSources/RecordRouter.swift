@@ -92,7 +92,7 @@ final class RecordRouter {
         var position = position
         // What the source names is not changed by what a parser finds in a text.
         let named = namedVM(in: record)
-        let now = Timestamp(microseconds: capture.clock.wallMicroseconds())
+        let now = capture.clock.now
         pipeline.process(&record, tag: tag ?? source.tag, readAt: now) { record, _ in
             guard failure == nil else {
                 return
@@ -131,7 +131,7 @@ final class RecordRouter {
         let time = record.time.map { Timestamp(microseconds: $0 / 1000) }
         let bytes = position.bytes
         while true {
-            var batch = target.batch ?? RecordBatch(received: Timestamp(microseconds: capture.clock.wallMicroseconds()))
+            var batch = target.batch ?? RecordBatch(received: capture.clock.now)
             // Not held twice, so that it is appended to in place.
             target.batch = nil
             let isAdded = try batch.append(line, ownTime: time, position: bytes)
@@ -168,7 +168,7 @@ final class RecordRouter {
     /// Records a loss, up to `position`, in the streams that have records of the source: in those that are not open when
     /// they are opened.
     func noteLoss(_ bytes: UInt64?, _ reason: GapReason = .sourceRemoved, at position: ReadPosition) {
-        let now = Timestamp(microseconds: capture.clock.wallMicroseconds())
+        let now = capture.clock.now
         let gap = GapDetail(reason: reason, bytes: bytes, lines: 0, since: now, isClosed: true)
         let loss = Loss(gap: gap, position: position)
         targets.values.forEach { $0.add(loss) }

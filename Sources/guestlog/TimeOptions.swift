@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import LogModel
+import LogStore
 import Query
 import SystemIO
 import TextFormats
@@ -48,5 +49,5 @@ struct TimeOptions: ParsableArguments {
 
 /// The moment a command begins.
 func presentMoment() -> Timestamp {
-    Timestamp(microseconds: SystemClock().wallMicroseconds())
+    SystemClock().now
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
+import LogStore
 import NIOConcurrencyHelpers
 import NIOCore
 import SystemIO
@@ -83,7 +84,7 @@ final class Sessions: Sendable {
             return state.next
         }
         defer { state.withLockedValue { $0.channels[number] = nil } }
-        let now = Timestamp(microseconds: clock.wallMicroseconds())
+        let now = clock.now
         guard tokens.stillAdmits(caller, at: now) else {
             throw APIError(401, "the token was revoked or has expired")
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
+import LogStore
 import SystemIO
 
 /// What every server needs, whatever it serves: access control, and threads for reading files.
@@ -25,7 +26,7 @@ final class ServerContext: Sendable {
         sessions = Sessions(tokens: tokens, clock: clock, willEnter: willEnterSession)
     }
 
-    var now: Timestamp { Timestamp(microseconds: clock.wallMicroseconds()) }
+    var now: Timestamp { clock.now }
 
     /// Reads files for `caller`, as long as the response `isWanted`.
     func reader(for caller: Caller, isWanted: @escaping @Sendable () -> Bool) -> RequestReader {

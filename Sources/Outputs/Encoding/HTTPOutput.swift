@@ -3,6 +3,7 @@
 import Gzip
 public import HTTPClient
 import LogModel
+import LogStore
 import NIOHTTP1
 import SystemIO
 
@@ -117,7 +118,7 @@ struct HTTPOutput: Sendable {
         case 413:
             return .tooLarge(reason)
         default:
-            let now = Timestamp(microseconds: SystemClock().wallMicroseconds())
+            let now = SystemClock().now
             let field = response.headers.first(name: "Retry-After")
             return .unavailable(reason, retryAfter: field.flatMap { RetryAfter.delay($0, now: now) })
         }

@@ -19,7 +19,3 @@ struct OutputFiles {
         return try state.load()
     }
 }
-
-extension HostClock {
-    var now: Timestamp { Timestamp(microseconds: wallMicroseconds()) }
-}

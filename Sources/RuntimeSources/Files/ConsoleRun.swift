@@ -2,6 +2,7 @@
 
 import Capture
 import LogModel
+import LogStore
 import RotatingFile
 import SystemIO
 
@@ -79,7 +80,7 @@ final class ConsoleRun: FileRun {
     }
 
     private func noteLoss(bytes: UInt64?, _ reason: String) {
-        let now = Timestamp(microseconds: capture.clock.wallMicroseconds())
+        let now = capture.clock.now
         intake.add(GapDetail(reason: .sourceRemoved, bytes: bytes, lines: 0, since: now, isClosed: true))
         capture.diagnostics.log(.warning, "\(subject.text): text is lost: \(reason)")
     }
@@ -94,7 +95,7 @@ final class ConsoleRun: FileRun {
         guard let file = order.current else {
             return
         }
-        let now = Timestamp(microseconds: capture.clock.wallMicroseconds())
+        let now = capture.clock.now
         if file.beginsBoot {
             console.note(.powerOn, time: now)
         }
@@ -153,7 +154,7 @@ final class ConsoleRun: FileRun {
 
     private func store(_ bytes: UnsafeRawBufferPointer, of follower: RotatingFileFollower) throws {
         position.resume = follower.position.map { Array($0.text.utf8) } ?? []
-        let time = Timestamp(microseconds: capture.clock.wallMicroseconds())
+        let time = capture.clock.now
         try console.append(bytes, time: time, position: position.bytes)
         readSize += bytes.count
         lastText = capture.clock.monotonicMicroseconds()

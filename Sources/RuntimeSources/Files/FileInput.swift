@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LogModel
+import LogStore
 import RotatingFile
 import SystemIO
 import TextFormats
@@ -157,7 +158,7 @@ final class FileInput: SourceInput {
     }
 
     private func add(_ bytes: UnsafeRawBufferPointer, into consumer: any RecordConsumer) throws {
-        let now = Timestamp(microseconds: clock.wallMicroseconds())
+        let now = clock.now
         try decode(into: consumer) { $0.add(bytes, readAt: now, $1) }
     }
 

@@ -3,6 +3,7 @@
 import CBytes
 import Glibc
 import LogModel
+import LogStore
 import SystemIO
 import TextFormats
 import Transforms
@@ -78,7 +79,7 @@ final class ImportInput: SourceInput {
         }
         if count > 0 {
             done += count
-            let now = Timestamp(microseconds: clock.wallMicroseconds())
+            let now = clock.now
             buffer.withUnsafeBytes { decoder.add(UnsafeRawBufferPointer(rebasing: $0[..<count]), readAt: now, take) }
         } else {
             decoder.finish(take)

@@ -57,7 +57,7 @@ extension Config {
             while !isAtEnd {
                 let count = try systemCall("read", "standard input") { read(STDIN_FILENO, &piece, piece.count) }
                 isAtEnd = count == 0
-                now = Timestamp(microseconds: SystemClock().wallMicroseconds())
+                now = presentMoment()
                 if isAtEnd {
                     decoder.finish(show)
                 } else {

@@ -57,7 +57,7 @@ struct KataLog: ParsableCommand {
             throw CommandLineError(description: "unknown format \(Terminal.safe(outputFormat)); use \(names)")
         }
         var options = KataLogOptions(format: format)
-        options.now = Timestamp(microseconds: SystemClock().wallMicroseconds())
+        options.now = presentMoment()
         options.allowsMissing = ignoreMissingFields
         options.discardsRecords = checkOnly
         options.checks = checkOnly || strict || statistics || !quiet
