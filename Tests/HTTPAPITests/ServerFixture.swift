@@ -30,8 +30,7 @@ final class ServerFixture: Sendable {
         outputs: (any OutputControl)? = nil,
         domains: [Domain] = [],
         limits: APIServer.Limits = .longTimeouts,
-        servesItself: Bool = true,
-        willEnterSession: @escaping @Sendable () async -> Void = {}
+        servesItself: Bool = true
     ) throws {
         let folder = TemporaryFolder()
         path = folder.path
@@ -53,8 +52,7 @@ final class ServerFixture: Sendable {
             outputs: outputs,
             version: "test",
             limits: limits,
-            servesItself: servesItself,
-            willEnterSession: willEnterSession
+            servesItself: servesItself
         )
         self.server = server
         client = APIClient(socket: path + "/run/api.sock")

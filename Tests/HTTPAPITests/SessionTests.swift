@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConsoleHub
-import Glibc
 import LogModel
-import Synchronization
+import LogStore
+import NIOEmbedded
 import SystemIO
 import TestSupport
 import TestTraits
@@ -13,22 +13,6 @@ import Testing
 
 /// What a token has begun ends with it, at whatever moment.
 @Suite(.limited) struct SessionTests {
-    /// A hook between a caller's admission and the registration of its session.
-    private final class Moment: Sendable {
-        private let body = Mutex<(@Sendable () async -> Void)?>(nil)
-
-        func set(_ fresh: @escaping @Sendable () async -> Void) {
-            body.withLock { $0 = fresh }
-        }
-
-        func come() async {
-            await body.withLock { body in
-                defer { body = nil }
-                return body
-            }?()
-        }
-    }
-
     private static func bearer(_ token: String) -> [(String, String)] { [("Authorization", "Bearer \(token)")] }
 
     /// Every kind of request that begins a session.
@@ -40,55 +24,62 @@ import Testing
 
     @Test("a token that is revoked just after it admitted a caller gives no access", arguments: requests)
     func revokedMeanwhile(_ method: String, _ path: String, _ body: String) async throws {
-        let moment = Moment()
-        let fixture = try ServerFixture(willEnterSession: { await moment.come() })
+        let fixture = try ServerFixture()
         let client = try fixture.open()
         let guest = try fixture.addConsole("web")
         writeAll(Array("hello\n".utf8), to: guest)
         #expect(try await fixture.stores("hello\n", of: "web"))
         let token = try fixture.token([.read, .console])
-        moment.set { try? await fixture.revoke(token) }
-        let answer = try await client.ask(method, path, Self.bearer(token), body: body)
+        // The head admits the caller; the session begins with the body's end.
+        let body = body.isEmpty ? "{}" : body
+        let fields = [("Expect", "100-continue"), ("Content-Length", "\(body.utf8.count)"), ("Connection", "close")]
+        let socket = try client.connect()
+        client.send(client.head(method, path, Self.bearer(token) + fields), to: socket)
+        let interim = try #require(try await client.read(from: socket))
+        #expect(String(decoding: interim, as: UTF8.self) == "HTTP/1.1 100 Continue\r\n\r\n")
+        try await fixture.revoke(token)
+        client.send(Array(body.utf8), to: socket)
+        let answer = NetworkClient.answer(try await client.readAll(from: socket))
         #expect(answer.status == 401, "\(answer.text)")
         #expect(!answer.text.contains("hello"))
     }
 
-    @Test("a console that is being joined while its token is revoked is not joined, by a request or by an address")
-    func revokedWhileJoining() async throws {
-        let moment = Moment()
-        let fixture = try ServerFixture(willEnterSession: { await moment.come() })
-        let client = try fixture.open()
-        let guest = try fixture.addConsole("web")
-        for isSerial in [false, true] {
-            let token = try fixture.token([.read, .console])
-            var path = "/v1/vms/web/console"
-            if isSerial {
-                let body = #"{"os-getSerialConsole": {"type": "serial"}}"#
-                let action = "/v2.1/servers/web/action"
-                let asked = try await client.ask("POST", action, Self.bearer(token), body: body)
-                let url = try #require(asked.json["console"]?["url"]?.text)
-                path = try "/serial?token=" + #require(url.split(separator: "=").last)
+    @Test("no session begins for a caller whose token was revoked, or has expired, since it admitted the caller")
+    func endedMeanwhile() async throws {
+        let fixture = try ServerFixture()
+        let tokens = fixture.server.tokens
+        let clock = StoppedClock()
+        let channel = NIOAsyncTestingChannel()
+        let sessions = Sessions(tokens: tokens, clock: clock)
+        let past = clock.now.advanced(byMicroseconds: -1)
+        for isRevoked in [false, true] {
+            let text = try fixture.token(expires: isRevoked ? nil : clock.now)
+            let caller = try #require(try tokens.caller(with: text, at: past))
+            if isRevoked {
+                #expect(try tokens.revoke(#require(caller.token)))
             }
-            moment.set { try? await fixture.revoke(token) }
-            let session = try await WebSocketClient(client, path, isSerial ? [] : Self.bearer(token))
-            #expect(try await session.refusal()?.contains("revoked") == true)
-            #expect(fixture.hub.statuses().first?.watchers == 0)
-            // Another client's keys are the first that the guest gets.
-            session.send(Array("typed after the end".utf8))
-            var room = [UInt8](repeating: 0, count: 64)
-            #expect(read(guest.raw, &room, room.count) < 0 && errno == EAGAIN)
+            let error = await #expect(throws: APIError.self) {
+                try await sessions.during(caller, channel) { Issue.record("a session began") }
+            }
+            #expect(error?.status == 401)
         }
     }
 
-    @Test("a token that expires just after it admitted a caller gives no access")
-    func expiredMeanwhile() async throws {
-        let moment = Moment()
-        let fixture = try ServerFixture(willEnterSession: { await moment.come() })
+    @Test("a console that is joined by an address leaves with the token that the address was requested with")
+    func endedAddress() async throws {
+        let fixture = try ServerFixture()
         let client = try fixture.open()
-        let end = fixture.now.advanced(byMicroseconds: 400_000)
-        let token = try fixture.token(expires: end)
-        moment.set { _ = await awaits { fixture.now >= end } }
-        #expect(try await client.ask("GET", "/v1/vms", Self.bearer(token)).status == 401)
+        let guest = try fixture.addConsole("web")
+        _ = guest.raw
+        let token = try fixture.token([.read, .console])
+        let body = #"{"os-getSerialConsole": {"type": "serial"}}"#
+        let asked = try await client.ask("POST", "/v2.1/servers/web/action", Self.bearer(token), body: body)
+        let url = try #require(asked.json["console"]?["url"]?.text)
+        let session = try await WebSocketClient(client, "/serial?token=" + #require(url.split(separator: "=").last))
+        #expect(await awaits { fixture.hub.statuses().first?.watchers == 1 })
+        try await fixture.revoke(token)
+        #expect(try await session.refusal() == "the token was revoked")
+        #expect(await awaits { fixture.hub.statuses().first?.watchers == 0 })
     }
 
     @Test("after the response to a revocation the sessions that it ended have sent a close frame, and nothing more")

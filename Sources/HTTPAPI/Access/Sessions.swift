@@ -45,21 +45,13 @@ final class Sessions: Sendable {
     private let tokens: TokenRegister
     private let clock: any HostClock
     private let bounds: Bounds
-    private let willEnter: @Sendable () async -> Void
     private let state = NIOLockedValueBox(State())
 
-    /// The sessions of callers that `tokens` admit. `willEnter` is called between a caller's admission and the
-    /// registration of its session: tests revoke tokens there.
-    init(
-        tokens: TokenRegister,
-        clock: any HostClock,
-        bounds: Bounds = Bounds(),
-        willEnter: @escaping @Sendable () async -> Void = {}
-    ) {
+    /// The sessions of callers that `tokens` admit.
+    init(tokens: TokenRegister, clock: any HostClock, bounds: Bounds = Bounds()) {
         self.tokens = tokens
         self.clock = clock
         self.bounds = bounds
-        self.willEnter = willEnter
     }
 
     // MARK: - Tokens
@@ -77,7 +69,6 @@ final class Sessions: Sendable {
         guard let token = caller.token else {
             return try await body()
         }
-        await willEnter()
         let number = state.withLockedValue { state in
             state.next += 1
             state.channels[state.next] = (token, channel, farewell)

@@ -59,15 +59,9 @@ public final class APIServer: Sendable {
         collector: @escaping @Sendable () -> JSON? = { nil },
         version: String,
         limits: Limits = Limits(),
-        servesItself: Bool = false,
-        willEnterSession: @escaping @Sendable () async -> Void = {}
+        servesItself: Bool = false
     ) {
-        let shared = ServerContext(
-            tokens: tokens,
-            clock: capture.clock,
-            diagnostics: capture.diagnostics,
-            willEnterSession: willEnterSession
-        )
+        let shared = ServerContext(tokens: tokens, clock: capture.clock, diagnostics: capture.diagnostics)
         context = APIContext(
             server: shared,
             capture: capture,

@@ -14,16 +14,11 @@ final class ServerContext: Sendable {
     private let localThreads = ReaderThreads()
     private let networkThreads = ReaderThreads()
 
-    init(
-        tokens: TokenRegister,
-        clock: any HostClock,
-        diagnostics: Diagnostics,
-        willEnterSession: @escaping @Sendable () async -> Void = {}
-    ) {
+    init(tokens: TokenRegister, clock: any HostClock, diagnostics: Diagnostics) {
         self.tokens = tokens
         self.clock = clock
         self.diagnostics = diagnostics
-        sessions = Sessions(tokens: tokens, clock: clock, willEnter: willEnterSession)
+        sessions = Sessions(tokens: tokens, clock: clock)
     }
 
     var now: Timestamp { clock.now }
