@@ -4,16 +4,8 @@ import TextFormats
 
 /// Cuts a log whose entries are not lines: of docker's `local` driver, or in VIC's framing. Holds what is not complete.
 struct FramedRecords: Sendable {
-    /// A part of a container's line.
-    struct Part: Equatable {
-        var time: Int64
-        var isError: Bool
-        var text: [UInt8]
-        var isPartial: Bool
-    }
-
     enum Item: Equatable {
-        case part(Part)
+        case part(ContainerPart)
         /// Bytes that belong to no entry.
         case damage([UInt8])
     }
@@ -63,7 +55,12 @@ struct FramedRecords: Sendable {
                 if !isPartial {
                     text.removeLast()
                 }
-                let part = Part(time: header.time, isError: header.isError, text: text, isPartial: isPartial && !isCut)
+                let part = ContainerPart(
+                    time: header.time,
+                    isError: header.isError,
+                    text: text,
+                    isPartial: isPartial && !isCut
+                )
                 emit(.part(part), count)
             case .damage(let bytes):
                 emit(.damage(bytes), UInt64(bytes.count))
@@ -78,15 +75,9 @@ struct FramedRecords: Sendable {
         held.withUnsafeBytes { log in
             while offset < log.count {
                 if let message = DockerLocalEntry.message(in: log, at: offset),
-                    let entry = DockerLocalEntry(UnsafeRawBufferPointer(rebasing: log[message]))
+                    let part = DockerLocalEntry.parse(UnsafeRawBufferPointer(rebasing: log[message]))
                 {
                     let end = DockerLocalEntry.end(ofMessage: message)
-                    let part = Part(
-                        time: entry.time,
-                        isError: entry.isError,
-                        text: entry.text,
-                        isPartial: entry.isPartial
-                    )
                     emit(.part(part), UInt64(end - offset))
                     offset = end
                     continue

@@ -131,8 +131,7 @@ public struct RecordDecoder: Sendable {
             let start = beginLine(of: size, emit)
             switch item {
             case .part(let part):
-                let (time, isError, isPartial) = (part.time, part.isError, part.isPartial)
-                add(part.text, time: time, isError: isError, isPartial: isPartial, at: start, emit)
+                add(part, at: start, emit)
             case .damage(let bytes) where bytes.allSatisfy { $0 == 0 }:
                 // A hole, as between lines.
                 break
@@ -188,16 +187,12 @@ public struct RecordDecoder: Sendable {
         }
         switch format {
         case .cri:
-            if let part = CRILine(text) {
-                let isError = text[part.stream].last == UInt8(ascii: "r")
-                let contents = text[part.text]
-                add(contents, time: part.time, isError: isError, isPartial: part.isPartial, at: start, emit)
-                return
+            if let line = CRILine(text) {
+                return add(line.part(of: text), at: start, emit)
             }
         case .docker:
-            if let part = DockerLine(text) {
-                add(part.text, time: part.time, isError: part.isError, isPartial: part.isPartial, at: start, emit)
-                return
+            if let part = DockerLine.parse(text) {
+                return add(part, at: start, emit)
             }
         case .kata where !kata.isWhole(text):
             parse(kata.add(text, at: start, number: line), isTruncated: isTruncated, emit)
@@ -210,18 +205,14 @@ public struct RecordDecoder: Sendable {
     private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
 
     private mutating func add(
-        _ text: some Collection<UInt8>,
-        time: Int64,
-        isError: Bool,
-        isPartial: Bool,
+        _ part: ContainerPart,
         at start: UInt64,
         _ emit: (inout RecordBuffer, Location) -> Void
     ) {
-        while let unfinished = parts.takeUnfinished(before: time) {
+        while let unfinished = parts.takeUnfinished(before: part.time) {
             append(unfinished, isLast: false, emit)
         }
-        let joined = parts.add(text, time: time, isError: isError, isPartial: isPartial, at: start)
-        if let joined {
+        if let joined = parts.add(part, at: start) {
             append(joined, isLast: true, emit)
         }
     }

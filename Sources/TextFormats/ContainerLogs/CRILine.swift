@@ -45,6 +45,12 @@ public struct CRILine: Sendable {
         isPartial = first == UInt8(ascii: "P")
     }
 
+    /// The line as a part; `line` is the line that was parsed.
+    public func part(of line: UnsafeRawBufferPointer) -> ContainerPart {
+        let isError = line[stream].last == UInt8(ascii: "r")
+        return ContainerPart(time: time, isError: isError, text: Array(line[text]), isPartial: isPartial)
+    }
+
     /// Adds the line's parts as fields of `record`, whose buffer contains the line at `base`.
     public func append(to record: inout RecordBuffer, at base: Int) {
         record.time = time

@@ -37,36 +37,30 @@ public struct ContainerParts: Sendable {
 
     /// Adds a part that begins at `start`; returns the line that it completes. Lines that it does not belong to any more
     /// are to be taken before (`takeUnfinished`).
-    public mutating func add(
-        _ text: some Collection<UInt8>,
-        time: Int64,
-        isError: Bool,
-        isPartial: Bool,
-        at start: UInt64
-    ) -> Joined? {
-        let index = isError ? 1 : 0
+    public mutating func add(_ part: ContainerPart, at start: UInt64) -> Joined? {
+        let index = part.isError ? 1 : 0
         // Taken, so that its text is not copied when it grows.
         var line =
             open[index].take()
             ?? Joined(
-                time: time,
-                isError: isError,
+                time: part.time,
+                isError: part.isError,
                 text: [],
                 isTruncated: false,
                 isWhole: false,
                 start: start,
                 last: start,
-                lastTime: time
+                lastTime: part.time
             )
         let space = Self.limit - line.text.count
         if space > 0 {
-            line.text.append(contentsOf: text.prefix(space))
+            line.text.append(contentsOf: part.text.prefix(space))
         }
-        line.isTruncated = line.isTruncated || text.count > space
-        line.isWhole = !isPartial
-        (line.last, line.lastTime) = (start, time)
-        open[index] = isPartial ? line : nil
-        return isPartial ? nil : line
+        line.isTruncated = line.isTruncated || part.text.count > space
+        line.isWhole = !part.isPartial
+        (line.last, line.lastTime) = (start, part.time)
+        open[index] = part.isPartial ? line : nil
+        return part.isPartial ? nil : line
     }
 
     /// Takes an unfinished line, that with the earliest last part first: with `time`, one to which a part of that time

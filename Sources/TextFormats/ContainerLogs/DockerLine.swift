@@ -4,16 +4,9 @@ import LogModel
 
 /// A line of docker's `json-file` driver (moby, daemon/logger/jsonfilelog/jsonlog): an object with `log`, `stream` and
 /// `time`. A `log` without a line feed at its end continues in the next line of that stream.
-public struct DockerLine: Sendable {
-    /// When the text was received, in nanoseconds since the Unix epoch.
-    public var time: Int64
-    public var isError: Bool
-    /// Without its line feed.
-    public var text: [UInt8]
-    public var isPartial: Bool
-
+public enum DockerLine {
     /// Parses `line`, without its end; nil when it is no such line, or has more after its object.
-    public init?(_ line: UnsafeRawBufferPointer) {
+    public static func parse(_ line: UnsafeRawBufferPointer) -> ContainerPart? {
         var record = RecordBuffer()
         let base = record.store(line).lowerBound
         guard let end = JSONFieldParser.parse(line, at: base, into: &record), line[end...].allSatisfy({ $0 <= 0x20 }),
@@ -25,9 +18,12 @@ public struct DockerLine: Sendable {
         else {
             return nil
         }
-        self.time = time
-        isError = record.value(of: Array("stream".utf8))?.elementsEqual("stderr".utf8) == true
-        isPartial = text.last != Lines.feed
-        self.text = Array(isPartial ? text : text.dropLast())
+        let isPartial = text.last != Lines.feed
+        return ContainerPart(
+            time: time,
+            isError: record.value(of: Array("stream".utf8))?.elementsEqual("stderr".utf8) == true,
+            text: Array(isPartial ? text : text.dropLast()),
+            isPartial: isPartial
+        )
     }
 }

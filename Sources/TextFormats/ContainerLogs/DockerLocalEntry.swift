@@ -5,32 +5,25 @@ import LogModel
 /// An entry of docker's `local` driver (moby, daemon/logger/local; api/types/plugins/logdriver/entry.proto): its size in
 /// bytes (32 bits, big-endian), a message in the wire format of Protocol Buffers, and the size again. A file has no
 /// checksum.
-public struct DockerLocalEntry: Sendable {
-    /// When the text was received, in nanoseconds since the Unix epoch.
-    public var time: Int64
-    public var isError: Bool
-    public var text: [UInt8]
-    /// Whether the text continues in the next entry of that stream.
-    public var isPartial: Bool
-
+public enum DockerLocalEntry {
     /// Number of bytes of the size at either end of an entry.
     private static let sizeLength = 4
     /// Maximum size of a message. docker divides lines at 16 KiB.
     private static let messageLimit = 1 << 20
 
     /// Parses `message`, without the sizes; nil when it is no such message.
-    public init?(_ message: UnsafeRawBufferPointer) {
+    public static func parse(_ message: UnsafeRawBufferPointer) -> ContainerPart? {
         var reader = ProtobufReader(message)
-        (time, isError, text, isPartial) = (0, false, [], false)
+        var part = ContainerPart(time: 0, isError: false, text: [], isPartial: false)
         var hasTime = false
         do throws(ProtobufError) {
             while let (field, value) = try reader.next() {
                 switch field {
-                case 1: isError = value.bytes.elementsEqual("stderr".utf8)
-                case 2: (time, hasTime) = (Int64(bitPattern: value.number), true)
-                case 3: text = Array(value.bytes)
-                case 4: isPartial = value.number != 0
-                case 5: isPartial = try !Self.isLast(value.bytes)
+                case 1: part.isError = value.bytes.elementsEqual("stderr".utf8)
+                case 2: (part.time, hasTime) = (Int64(bitPattern: value.number), true)
+                case 3: part.text = Array(value.bytes)
+                case 4: part.isPartial = value.number != 0
+                case 5: part.isPartial = try !isLast(value.bytes)
                 default: break
                 }
             }
@@ -40,9 +33,10 @@ public struct DockerLocalEntry: Sendable {
         guard hasTime else {
             return nil
         }
-        if text.last == 0x0a {
-            text.removeLast()
+        if part.text.last == Lines.feed {
+            part.text.removeLast()
         }
+        return part
     }
 
     /// Whether the part with this description (`PartialLogEntryMetadata`) is the last one of its line.
@@ -81,7 +75,7 @@ public struct DockerLocalEntry: Sendable {
     public static func nextStart(in log: UnsafeRawBufferPointer, after start: Int) -> Int? {
         var offset = start + 1
         while offset + 2 * sizeLength < log.count {
-            if let found = message(in: log, at: offset), Self(UnsafeRawBufferPointer(rebasing: log[found])) != nil {
+            if let found = message(in: log, at: offset), parse(UnsafeRawBufferPointer(rebasing: log[found])) != nil {
                 return offset
             }
             offset += 1
