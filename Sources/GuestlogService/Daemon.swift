@@ -156,15 +156,16 @@ public final class Daemon {
     /// Drains inherited consoles first, then waits for the store, then connects the others.
     private func begin() throws {
         var hasConsoles = false
-        try PassedDescriptors.take { name, descriptor in
-            if try !listeners.inherit(name, descriptor), try collector?.inherit(name, descriptor) != true {
-                if hub.inherit(name, descriptor) {
-                    hasConsoles = true
-                } else {
-                    // Nobody would read the manager's copy, and its other end might wait for that.
-                    process.service.removeStored(name)
-                }
+        try process.takePassed { name, descriptor in
+            if try listeners.inherit(name, descriptor) {
+                return true
             }
+            if try collector?.inherit(name, descriptor) == true {
+                return true
+            }
+            let isConsole = hub.inherit(name, descriptor)
+            hasConsoles = hasConsoles || isConsole
+            return isConsole
         }
         // These consoles have no other reader.
         try capture.start(retryingStore: hasConsoles)

@@ -52,6 +52,19 @@ final class DaemonProcess {
 
     // MARK: - Begin
 
+    /// Passes each inherited descriptor to `take`, once, with its name. `take` returns whether this daemon knows it; the
+    /// service manager's copies of others are removed.
+    func takePassed<Failure: Error>(
+        _ take: (String, consuming Descriptor) throws(Failure) -> Bool
+    ) throws(Failure) {
+        try PassedDescriptors.take { name, descriptor throws(Failure) in
+            if try !take(name, descriptor) {
+                // Nobody would read the manager's copy, and its other end might wait for that.
+                service.removeStored(name)
+            }
+        }
+    }
+
     /// Drains guests from now on in place of the keeper, if there is one. `discarded` gets what it has discarded, by
     /// the descriptors' names.
     func takeOver(_ discarded: ([String: DiscardedOutput]) -> Void) {

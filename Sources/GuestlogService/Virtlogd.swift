@@ -158,15 +158,15 @@ public final class Virtlogd {
         state?.others.forEach { close($0) }
         var sockets = state?.sockets ?? []
         var passed: [String: Int32] = [:]
-        PassedDescriptors.take { name, descriptor in
+        process.takePassed { name, descriptor in
             if name == VirtlogdPaths.socketName {
                 sockets.append(descriptor.release())
             } else if table.ownsName(name) {
                 passed[name] = descriptor.release()
             } else {
-                // Nobody would read the manager's copy, and its other end might wait for that.
-                process.service.removeStored(name)
+                return false
             }
+            return true
         }
         guard let state else {
             return (sockets, table.load(passed))
