@@ -98,7 +98,7 @@ public final class HTTPClient: Sendable {
         if let reused = takeIdle() {
             do {
                 return try await begin(request, head, on: reused)
-            } catch let error as HTTPClientError where error.kind == .closed && request.isRepeatable {
+            } catch let error as HTTPClientError where error.kind == .closed {
                 // The server closed the connection while it was idle.
             }
         }

@@ -19,8 +19,6 @@ public struct HTTPRequest: Sendable {
     var wholeTimeout: Duration { timeout * 2 }
     /// The bytes of a body that come in a second on the slowest link.
     static let slowest = 65_536
-    /// Whether the request may be sent again when a reused connection fails before the response begins.
-    var isRepeatable = true
 
     public init(_ method: HTTPMethod, _ target: String, headers: HTTPHeaders = [:], body: [UInt8] = []) {
         self.method = method

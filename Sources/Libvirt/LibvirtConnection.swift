@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import SystemIO
+import SystemIO
 
 /// A change of a domain.
-public enum DomainEvent: Hashable, Sendable {
+enum DomainEvent: Hashable, Sendable {
     /// The domain was defined, started, ended, … or its metadata were changed.
     case changed(DomainUUID)
     /// Events were dropped: any domain may have changed.
@@ -15,7 +15,7 @@ public enum DomainEvent: Hashable, Sendable {
 /// Used by one thread, which waits for a reply up to the time limit and for events as long as the caller specifies;
 /// another thread may interrupt either. After an error the connection cannot be used any more, except after `refused`.
 /// The connection is opened read-only, so it can change nothing.
-public final class LibvirtConnection {
+final class LibvirtConnection {
     private let channel: MessageChannel
     private let timeout: Int64
     private let clock = SystemClock()
@@ -23,7 +23,7 @@ public final class LibvirtConnection {
     private var events: [DomainEvent] = []
 
     /// The default time limit for a reply, in microseconds.
-    public static let defaultTimeout: Int64 = 10_000_000
+    static let defaultTimeout: Int64 = 10_000_000
     /// Maximum number of undelivered events.
     static let maximumEvents = 4096
 
@@ -31,7 +31,7 @@ public final class LibvirtConnection {
     /// list and the first event.
     /// Every call takes `timeout` microseconds at most. Raising `interruption` ends it, and all later ones, with
     /// `interrupted`.
-    public convenience init(
+    convenience init(
         to path: String,
         interruption: Interruption,
         timeout: Int64 = defaultTimeout
@@ -55,7 +55,7 @@ public final class LibvirtConnection {
 
     // MARK: Calls
 
-    public func domains() throws(LibvirtError) -> [RemoteDomain] {
+    func domains() throws(LibvirtError) -> [RemoteDomain] {
         var arguments = XDRWriter()
         // The list itself, not only its length; no filter.
         arguments.put(Int32(1))
@@ -71,7 +71,7 @@ public final class LibvirtConnection {
 
     /// A domain's current XML: for a running domain, the one it runs with. `refused` with `LibvirtError.noDomain` when
     /// it does not exist any more.
-    public func xml(of domain: RemoteDomain) throws(LibvirtError) -> [UInt8] {
+    func xml(of domain: RemoteDomain) throws(LibvirtError) -> [UInt8] {
         var arguments = XDRWriter()
         arguments.put(domain)
         // Without secrets.
@@ -187,7 +187,7 @@ public final class LibvirtConnection {
 
     /// The next event; nil when there is none within that many microseconds. With 0: only one that was received
     /// already.
-    public func nextEvent(microseconds: Int64) throws(LibvirtError) -> DomainEvent? {
+    func nextEvent(microseconds: Int64) throws(LibvirtError) -> DomainEvent? {
         let deadline = clock.monotonicMicroseconds() + microseconds
         do throws(LibvirtError.Reason) {
             while events.isEmpty {

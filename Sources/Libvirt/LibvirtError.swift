@@ -3,8 +3,8 @@
 import SystemIO
 
 /// A failed call to libvirt: the operation and the reason.
-public struct LibvirtError: Error, Hashable, Sendable, CustomStringConvertible {
-    public enum Reason: Error, Hashable, Sendable {
+struct LibvirtError: Error, Hashable, Sendable, CustomStringConvertible {
+    enum Reason: Error, Hashable, Sendable {
         /// Connecting failed, or the socket has failed.
         case socket(SystemError)
         case closed
@@ -19,18 +19,18 @@ public struct LibvirtError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The operation: `listing the domains`.
-    public var operation: String
-    public var reason: Reason
+    var operation: String
+    var reason: Reason
 
     /// `VIR_ERR_NO_DOMAIN`: there is no such domain.
-    public static let noDomain: Int32 = 42
+    static let noDomain: Int32 = 42
 
     init(_ operation: String, _ reason: Reason) {
         self.operation = operation
         self.reason = reason
     }
 
-    public var description: String {
+    var description: String {
         switch reason {
         case .socket(let error): "\(operation): \(error)"
         case .closed: "\(operation): libvirt closed the connection"

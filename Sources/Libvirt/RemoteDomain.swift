@@ -15,16 +15,16 @@ public struct DomainUUID: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// A domain in libvirt's messages (`remote_nonnull_domain`).
-public struct RemoteDomain: Hashable, Sendable {
+struct RemoteDomain: Hashable, Sendable {
     /// Its name; unique at any time.
-    public var name: String
+    var name: String
     /// Its permanent identity.
-    public var uuid: DomainUUID
+    var uuid: DomainUUID
     /// The number of its current run; below 0 when it does not run.
-    public var id: Int32
+    var id: Int32
 
     /// Whether it runs: it has been started and has not ended, paused or not.
-    public var isRunning: Bool { id >= 0 }
+    var isRunning: Bool { id >= 0 }
 }
 
 extension XDRReader {

@@ -37,7 +37,7 @@ public struct PathHandle: ~Copyable, Sendable {
     }
 
     /// A path to the file itself for the user's other processes, as long as this one has it.
-    public var sharedPath: String { "/proc/\(getpid())/fd/\(descriptor.raw)" }
+    var sharedPath: String { "/proc/\(getpid())/fd/\(descriptor.raw)" }
 
     /// A path to the file itself.
     private var procPath: String { "/proc/self/fd/\(descriptor.raw)" }

@@ -43,7 +43,7 @@ extension SystemError {
     public static let wouldBlock = EWOULDBLOCK
     /// What another process holds for a moment.
     public static let busy = EBUSY
-    public static let nameTooLong = ENAMETOOLONG
+    static let nameTooLong = ENAMETOOLONG
     public static let inputOutput = EIO
     public static let notSupported = ENOTSUP
     public static let notPermitted = EPERM

@@ -2,11 +2,12 @@
 
 import Glibc
 import GuestlogService
-import Libvirt
 import Synchronization
 import SystemIO
 import TestSupport
 import Testing
+
+@testable import Libvirt
 
 extension EndToEnd {
     /// libvirt's VMs: Debian's libvirtd, unmodified, queried over its read-only socket.

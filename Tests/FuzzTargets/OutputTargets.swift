@@ -32,7 +32,7 @@ extension FuzzTarget {
     static func answers(_ bytes: [UInt8]) throws {
         _ = OTLPProtobufEncoder().partialSuccess(in: bytes)
         _ = OTLPJSONEncoder().partialSuccess(in: bytes)
-        _ = BulkResponse.result(of: bytes, count: 1)
+        _ = BulkResponse.result(of: bytes)
         if let refused = LokiDestination.refused(in: bytes, of: 10) {
             try require((0...10).contains(refused.count), "more refused than sent")
         }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import Libvirt
 import Synchronization
 import SystemIO
 import TestSupport
+
+@testable import Libvirt
 
 /// A fake libvirtd, which can be made to send invalid replies: it serves one client as a test specifies, and records
 /// all messages it receives.

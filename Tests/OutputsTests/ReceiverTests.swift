@@ -263,8 +263,8 @@ private final class FakeLoki: Sendable {
 }
 
 @Suite(.blocking) struct BulkResponseTests {
-    private func result(_ text: String, _ count: Int = 1) -> SendResult {
-        BulkResponse.result(of: Array(text.utf8), count: count)
+    private func result(_ text: String) -> SendResult {
+        BulkResponse.result(of: Array(text.utf8))
     }
 
     @Test("each status of an item has its meaning")

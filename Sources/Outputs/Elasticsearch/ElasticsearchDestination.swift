@@ -108,7 +108,7 @@ struct ElasticsearchDestination: OutputDestination {
             batch.append(item, to: &body)
         }
         switch await http.post(target, "application/x-ndjson", body) {
-        case .success(let response): return BulkResponse.result(of: response.body, count: items.count)
+        case .success(let response): return BulkResponse.result(of: response.body)
         case .failure(let result, _): return result
         }
     }
@@ -120,7 +120,7 @@ struct ElasticsearchDestination: OutputDestination {
 
 /// The answer to a bulk request: a result for each item, in the order of the request.
 enum BulkResponse {
-    static func result(of body: [UInt8], count: Int) -> SendResult {
+    static func result(of body: [UInt8]) -> SendResult {
         guard let answer = try? JSON(parsing: body) else {
             return .unavailable("the answer to a bulk request is not JSON")
         }
