@@ -43,14 +43,29 @@ struct Response: Sendable {
         self.init(error.json, status: error.status, headers: error.headers)
     }
 
+    /// The head of a response with this body to no request that was read, after which the connection is closed; nil for a
+    /// stream.
+    var closing: (head: HTTPResponseHead, body: ByteBuffer)? {
+        guard case .bytes(let body) = body else {
+            return nil
+        }
+        let fields = [
+            ("Content-Type", contentType), ("Content-Length", String(body.readableBytes)), ("Connection", "close"),
+        ]
+        let status = HTTPResponseStatus(statusCode: status)
+        return (HTTPResponseHead(version: .http1_1, status: status, headers: HTTPHeaders(fields)), body)
+    }
+
     /// The encoded response, for a connection that is refused before its request is read; empty for a stream.
     var refusal: ByteBuffer {
-        guard case .bytes(let body) = body else {
+        guard let (head, body) = closing else {
             return ByteBuffer()
         }
-        let status = HTTPResponseStatus(statusCode: status)
-        let fields = "Content-Type: \(contentType)\r\nContent-Length: \(body.readableBytes)\r\nConnection: close"
-        var text = ByteBuffer(string: "HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n\(fields)\r\n\r\n")
+        var text = ByteBuffer(string: "\(head.version) \(head.status.code) \(head.status.reasonPhrase)\r\n")
+        for (name, value) in head.headers {
+            text.writeString("\(name): \(value)\r\n")
+        }
+        text.writeString("\r\n")
         text.writeImmutableBuffer(body)
         return text
     }

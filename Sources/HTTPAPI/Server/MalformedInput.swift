@@ -34,12 +34,9 @@ final class MalformedInput: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func report(_ error: any Error, _ context: ChannelHandlerContext) {
         let response = Response(APIError.badRequest("the request is malformed, or its head is too large: \(error)"))
-        guard case .bytes(let body) = response.body else {
+        guard let (head, body) = response.closing else {
             return
         }
-        let length = String(body.readableBytes)
-        let fields = [("Content-Type", response.contentType), ("Content-Length", length), ("Connection", "close")]
-        let head = HTTPResponseHead(version: .http1_1, status: .badRequest, headers: HTTPHeaders(fields))
         context.write(Self.wrapOutboundOut(.head(head)), promise: nil)
         context.write(Self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         context.writeAndFlush(Self.wrapOutboundOut(.end(nil)), promise: nil)
