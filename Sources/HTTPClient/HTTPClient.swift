@@ -135,8 +135,12 @@ public final class HTTPClient: Sendable {
 
     private func head(of request: HTTPRequest) throws -> HTTPRequestHead {
         var headers = HTTPHeaders([("Host", endpoint.hostField)])
+        // A field may be repeated.
         for field in settings.headers {
-            headers.replaceOrAdd(name: field.name, value: field.value)
+            headers.remove(name: field.name)
+        }
+        for field in settings.headers {
+            headers.add(name: field.name, value: field.value)
         }
         if let authorization = endpoint.authorization {
             headers.replaceOrAdd(name: "Authorization", value: authorization)

@@ -23,6 +23,10 @@ public struct ClusterAccess: Sendable {
         public var server: String?
         /// A token (`--token`).
         public var token: String?
+        /// The user that requests are made as (`--as`).
+        public var impersonatedUser: String?
+        /// The groups that they are made as (`--as-group`).
+        public var impersonatedGroups: [String] = []
         /// Whether the server's certificate is not verified (`--insecure-skip-tls-verify`).
         public var isUnverified = false
 
@@ -63,6 +67,8 @@ public struct ClusterAccess: Sendable {
         } else {
             settings.proxy = try proxies.proxy(for: endpoint)
         }
+        let impersonation = try Self.impersonation(user?.value, options)
+        settings.headers += impersonation
         exec = try Self.authenticate(user, options, cluster, url, &settings)
         self.endpoint = endpoint
         self.settings = settings
@@ -138,11 +144,6 @@ public struct ClusterAccess: Sendable {
         if let name = user.value["username"]?.text, let password = user.value["password"]?.text {
             settings.headers.append(("Authorization", HTTPEndpoint.basic(Array("\(name):\(password)".utf8))))
         }
-        if let name = user.value["as"]?.text {
-            settings.headers.append(("Impersonate-User", name))
-            let groups = user.value["as-groups"]?.elements?.compactMap(\.text) ?? []
-            settings.headers += groups.map { ("Impersonate-Group", $0) }
-        }
         if let file = user.value["tokenFile"]?.text {
             settings.bearerToken = ServiceAccount.token(in: path(file, of: user))
         } else if let token = user.value["token"]?.text {
@@ -160,6 +161,34 @@ public struct ClusterAccess: Sendable {
             throw KubernetesError("the user has an auth-provider, which Kubernetes removed in 1.26; use exec instead")
         }
         return nil
+    }
+
+    /// The fields that have requests made as another user
+    /// (https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation).
+    private static func impersonation(
+        _ user: JSON?,
+        _ options: Options
+    ) throws(KubernetesError) -> [(name: String, value: String)] {
+        let groups =
+            options.impersonatedGroups.isEmpty
+            ? user?["as-groups"]?.elements?.compactMap(\.text) ?? [] : options.impersonatedGroups
+        var fields = groups.map { (name: "Impersonate-Group", value: $0) }
+        if let uid = user?["as-uid"]?.text {
+            fields.append((name: "Impersonate-Uid", value: uid))
+        }
+        if case .object(let extra)? = user?["as-user-extra"] {
+            for (key, values) in extra {
+                let name = "Impersonate-Extra-" + PercentEncoding.uri.encode(key)
+                fields += (values.elements ?? []).compactMap(\.text).map { (name: name, value: $0) }
+            }
+        }
+        guard let name = options.impersonatedUser ?? user?["as"]?.text, !name.isEmpty else {
+            guard fields.isEmpty else {
+                throw KubernetesError("groups, a UID or extra fields are set for a user that is not: set it with --as")
+            }
+            return []
+        }
+        return [(name: "Impersonate-User", value: name)] + fields
     }
 
     /// The cluster at `url` as credential programs are told it (`spec.cluster` of an ExecCredential).

@@ -34,6 +34,17 @@ private func client(_ url: String, _ change: (inout HTTPClient.Settings) -> Void
         #expect(server.requests[0].headers.first(name: "Host") == "127.0.0.1:\(server.port)")
     }
 
+    @Test("a field that is repeated is sent as often, and one of the client's own is replaced")
+    func repeatedFields() async throws {
+        let server = try StandInServer { _ in .status(200) }
+        let client = client(server.url) { settings in
+            settings.headers = ["a", "b"].map { (name: "X-Group", value: $0) } + [(name: "Host", value: "h")]
+        }
+        _ = try await client.send(HTTPRequest(.GET, "/"))
+        #expect(server.requests[0].headers["X-Group"] == ["a", "b"])
+        #expect(server.requests[0].headers["Host"] == ["h"])
+    }
+
     @Test("a connection sends small requests at once, and has no option that needs privileges")
     func options() async throws {
         let server = try StandInServer { _ in .status(200) }

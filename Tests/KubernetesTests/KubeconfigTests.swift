@@ -111,6 +111,32 @@ struct KubeconfigTests {
         #expect(other?.description.contains("secret") == false)
     }
 
+    @Test("requests are made as the user, groups, UID and extra fields that are set; options take precedence")
+    func impersonation() throws {
+        func fields(_ user: String, _ name: String? = nil, _ groups: [String] = []) throws -> [String] {
+            var configuration = try Kubeconfig(files: [])
+            let users = "users: [{name: u, user: \(user)}]\n"
+            let contexts = "contexts: [{name: c, context: {user: u}}]\ncurrent-context: c\n"
+            try configuration.add(users + contexts, file: "/config")
+            var options = ClusterAccess.Options()
+            options.server = "https://c"
+            (options.impersonatedUser, options.impersonatedGroups) = (name, groups)
+            return try ClusterAccess(configuration, options).settings.headers.map { $0.name + "=" + $0.value }
+        }
+        #expect(
+            try fields("{as: bob, as-uid: '7', as-user-extra: {reason/why: [a, b]}}") == [
+                "Impersonate-User=bob", "Impersonate-Uid=7", "Impersonate-Extra-reason%2Fwhy=a",
+                "Impersonate-Extra-reason%2Fwhy=b",
+            ]
+        )
+        #expect(
+            try fields("{as: bob, as-groups: [ops]}", "eve", ["x", "y"]) == [
+                "Impersonate-User=eve", "Impersonate-Group=x", "Impersonate-Group=y",
+            ]
+        )
+        #expect(throws: KubernetesError.self) { try fields("{}", nil, ["x"]) }
+    }
+
     @Test("another context is chosen by name")
     func otherContext() throws {
         let access = try access(context: "plain")

@@ -36,6 +36,18 @@ struct ClusterOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A token.", valueName: "token"))
     var token: String?
 
+    @Option(
+        name: .customLong("as"),
+        help: ArgumentHelp("The user that requests are made as (impersonation).", valueName: "name")
+    )
+    var impersonatedUser: String?
+
+    @Option(
+        name: .customLong("as-group"),
+        help: ArgumentHelp("A group that requests are made as; may be repeated.", valueName: "name")
+    )
+    var impersonatedGroups: [String] = []
+
     @Flag(help: "Do not verify the server's certificate.")
     var insecureSkipTlsVerify = false
 
@@ -45,6 +57,8 @@ struct ClusterOptions: ParsableArguments {
         options.context = context
         options.server = server
         options.token = token
+        options.impersonatedUser = impersonatedUser
+        options.impersonatedGroups = impersonatedGroups
         options.isUnverified = insecureSkipTlsVerify
         return KubernetesClient(try ClusterAccess(options))
     }
