@@ -29,6 +29,9 @@ struct CommandLineError: Error, CustomStringConvertible {
     /// What replaces an option of `docker logs`, `kubectl logs` or journalctl in a command that shows logs; nil for other
     /// options and commands.
     static func remedy(for option: String, of command: any ParsableCommand.Type) -> String? {
+        if command == KubectlLogs.self || command == KubectlBoots.self, let remedy = kubectlOptions[option] {
+            return remedy
+        }
         guard command == Logs.self || command == KubectlLogs.self else {
             return nil
         }
@@ -73,6 +76,21 @@ struct CommandLineError: Error, CustomStringConvertible {
         "--output-fields": "-o json shows all fields, and jq selects some",
         "-M": "name the VM", "--machine": "name the VM", "-D": "use --store", "--directory": "use --store",
         "--verify": "'guestlog verify' checks the store", "--cursor-file": "use --show-cursor, then --cursor",
+    ]
+
+    private static let inConfiguration = "set it with kubectl config set-cluster or set-credentials"
+
+    /// Options of kubectl that `kubectl guestlog` does not have.
+    private static let kubectlOptions = [
+        "--user": "use --context", "--cluster": "use --context",
+        "--certificate-authority": inConfiguration, "--client-certificate": inConfiguration,
+        "--client-key": inConfiguration, "--tls-server-name": inConfiguration, "--username": inConfiguration,
+        "--password": inConfiguration, "--as-uid": inConfiguration,
+        "--request-timeout": "an answer that does not come within 30 s is an error",
+        "--max-log-requests": "logs of any number of VMs are read, a few at a time",
+        "--all-containers": "one container of a pod has the console's log",
+        "--ignore-errors": "the logs that can be read are shown anyway",
+        "--limit-bytes": "use --tail or --head", "--v": "there are no further messages",
     ]
 
     /// What an option of these programs means here.

@@ -76,6 +76,21 @@ extension EndToEnd {
             #expect(!cluster.requests.contains { $0.contains("nnn") })
         }
 
+        @Test("VMs are named as kubectl prints and takes them, and a pod's name is told from a VM's")
+        func kinds() {
+            cluster.pod("virt-launcher-web-abcde")
+            cluster.log("virt-launcher-web-abcde", "x", at: 0)
+            for name in ["virtualmachine.kubevirt.io/web", "vms/web", "virtualmachineinstances/web"] {
+                let call = cluster.begin("logs", name)
+                #expect(call.wait() == 0 && call.text == "x\n", "\(name): \(call.standardError)")
+            }
+            #expect(cluster.begin("logs", "vm", "web").wait() == 0)
+            for name in ["virt-launcher-web-abcde", "pod/virt-launcher-web-abcde"] {
+                let call = cluster.begin("logs", name)
+                #expect(call.wait() == 2 && call.standardError.contains("is a pod of the VM web: name the VM"))
+            }
+        }
+
         @Test("the log of the container's previous run is asked for with -p, as by kubectl")
         func previous() {
             cluster.pod("a")

@@ -128,6 +128,14 @@ struct CommandLineWordsTests {
             #expect(error.map { !"\($0)".contains("--stream") && !"\($0)".contains("name a field") } == true)
         }
         #expect(try parsed("logs web -f -b")?.reading.boot == 0)
+        #expect(try parsed("logs web --as=bob --as-group a --as-group b")?.cluster.impersonatedGroups == ["a", "b"])
+        for (line, remedy) in [
+            ("logs web --user=x", "use --context"), ("boots web --client-key k", "kubectl config"),
+            ("logs -A --max-log-requests=9", "any number"), ("logs web --v=6", "no further messages"),
+        ] {
+            let error = #expect(throws: CommandLineError.self) { try parsed(line) }
+            #expect(error?.description.contains(remedy) == true, "\(error?.description ?? "")")
+        }
     }
 
     @Test("a field of a VM's name takes one word")

@@ -92,11 +92,24 @@ struct VMOptions: ParsableArguments {
         }
     }
 
-    /// The VMs' names, without what kubectl puts before them.
+    private static let kinds: Set = [
+        "vm", "vms", "virtualmachine", "virtualmachines", "vmi", "vmis", "virtualmachineinstance",
+        "virtualmachineinstances",
+    ]
+    private static let group = ".kubevirt.io"
+
+    private static func isKind(_ word: some StringProtocol) -> Bool {
+        kinds.contains(word.hasSuffix(group) ? String(word.dropLast(group.count)) : String(word))
+    }
+
+    /// The VMs' names, without what is before them in kubectl: `vm/NAME`, `virtualmachine.kubevirt.io/NAME`, `vm NAME`.
     private var names: [String] {
-        words.map { word in
-            let kinds = ["vm/", "vmi/", "virtualmachine/", "virtualmachineinstance/"]
-            return kinds.first { word.hasPrefix($0) }.map { String(word.dropFirst($0.count)) } ?? word
+        let isKindFirst = words.count > 1 && Self.isKind(words[0])
+        return words.dropFirst(isKindFirst ? 1 : 0).map { word in
+            guard let slash = word.firstIndex(of: "/"), Self.isKind(word[..<slash]) else {
+                return word
+            }
+            return String(word[word.index(after: slash)...])
         }
     }
 

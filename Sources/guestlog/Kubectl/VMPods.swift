@@ -76,6 +76,11 @@ struct VMPods: Sendable {
         if try await object("virtualmachines", name, in: namespace) != nil {
             return "\(name) is not running; use -f to wait for its start"
         }
+        let pod = name.hasPrefix("pod/") ? String(name.dropFirst("pod/".count)) : name
+        let target = KubernetesClient.Target(["api", "v1", "namespaces", namespace, "pods", pod])
+        if let object = try? await client.get(target), let vm = LauncherPod(object)?.vm {
+            throw CommandLineError(description: "\(pod) is a pod of the VM \(vm): name the VM")
+        }
         throw CommandLineError(
             description: "there is no VM \(name) in the namespace \(namespace); 'kubectl get vm -A' lists them"
         )
