@@ -162,16 +162,37 @@ public final class KubernetesClient: Sendable {
         return true
     }
 
-    /// The response of `target`, to be read in pieces. Throws `KubernetesError` when the status is no success.
+    /// How often a server that asks for it is asked again, and after how many seconds at most: as kubectl does.
+    private static let retryLimit = 10
+    private static let longestRetry = 30
+
+    /// The response of `target`, to be read in pieces. A server that is busy and says when to ask again is asked again.
+    /// Throws `KubernetesError` when the status is no success.
     public func open(_ target: Target, within limit: Duration) async throws -> HTTPExchange {
-        let exchange = try await send(target, within: limit)
-        guard exchange.status == 401, let exec = access.exec else {
-            return try await checked(exchange)
+        var exchange = try await send(target, within: limit)
+        if exchange.status == 401, let exec = access.exec {
+            // The credentials may have been revoked before they expired.
+            exec.invalidate()
+            exchange.close()
+            exchange = try await send(target, within: limit)
         }
-        // The credentials may have been revoked before they expired.
-        exec.invalidate()
-        exchange.close()
-        return try await checked(try await send(target, within: limit))
+        var retries = 0
+        while retries < Self.retryLimit, let pause = Self.pause(after: exchange) {
+            retries += 1
+            exchange.close()
+            try await Task.sleep(for: .seconds(pause))
+            exchange = try await send(target, within: limit)
+        }
+        return try await checked(exchange)
+    }
+
+    private static func pause(after exchange: HTTPExchange) -> Int? {
+        guard exchange.status == 429 || exchange.status >= 500,
+            let seconds = exchange.headers.first(name: "Retry-After").flatMap({ Int($0) }), seconds >= 0
+        else {
+            return nil
+        }
+        return min(seconds, longestRetry)
     }
 
     private func send(_ target: Target, within limit: Duration) async throws -> HTTPExchange {

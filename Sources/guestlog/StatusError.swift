@@ -58,5 +58,5 @@ extension APIError: StatusError {
 }
 
 extension KubernetesError: StatusError {
-    var exitCode: ExitCode { status.map { $0 >= 500 } ?? false ? .outOfReach : .wrongUse }
+    var exitCode: ExitCode { status.map { $0 >= 500 || $0 == 429 } ?? false ? .outOfReach : .wrongUse }
 }

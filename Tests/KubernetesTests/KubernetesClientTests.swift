@@ -16,6 +16,23 @@ import Testing
         func next() -> Int { count.add(1, ordering: .relaxed).newValue }
     }
 
+    @Test("a server that is busy is asked again when it says so, and only then")
+    func busy() async throws {
+        let requests = Requests()
+        let server = try StandInServer { request in
+            let fields = request.target == "/told" ? [("Retry-After", "0")] : []
+            return requests.next() < 4 ? .status(429, headers: fields) : .status(200, body: "{}")
+        }
+        let endpoint = try #require(HTTPEndpoint(server.url))
+        let client = KubernetesClient(
+            ClusterAccess(endpoint: endpoint, settings: HTTPClient.Settings(), namespace: "shop")
+        )
+        let error = await #expect(throws: KubernetesError.self) { _ = try await client.get(.init(["untold"])) }
+        #expect(error?.status == 429 && server.requests.count == 1)
+        #expect(try await client.get(.init(["told"])) == .object([]))
+        #expect(server.requests.count == 4)
+    }
+
     @Test("a watch reports once that the server does not answer, and that it answers again")
     func outage() async throws {
         let requests = Requests()
