@@ -55,7 +55,13 @@ struct Kubeconfig: Sendable {
     mutating func add(_ text: String, file: String) throws(KubernetesError) {
         let root: JSON
         do {
-            root = JSON(try Yams.compose(yaml: text))
+            // As kubectl: without a byte order mark, and the first of several documents.
+            let text = text.hasPrefix("\u{feff}") ? String(text.unicodeScalars.dropFirst()) : text
+            var documents = try Yams.compose_all(yaml: text)
+            root = JSON(documents.next())
+            if let error = documents.error {
+                throw error
+            }
         } catch {
             throw KubernetesError("\(file) is not YAML: \(error)")
         }

@@ -137,6 +137,11 @@ struct KubeconfigTests {
         #expect(throws: KubernetesError.self) { try fields("{}", nil, ["x"]) }
     }
 
+    @Test("a byte order mark and a mark at the end are read over, as by kubectl")
+    func marks() throws {
+        #expect(try access("\u{feff}" + Self.text + "\n---\n").namespace == "shop")
+    }
+
     @Test("another context is chosen by name")
     func otherContext() throws {
         let access = try access(context: "plain")
