@@ -113,8 +113,8 @@ enum ConnectionFailure {
             return "the server's certificate is not valid before \(words(certificate.notValidBefore)): "
                 + "check the clock of this host"
         }
-        return "the server's certificate is not signed by a trusted CA: set ca to a PEM file with its CA, "
-            + "and have the server send its intermediate certificates"
+        return "the server's certificate is not signed by a trusted CA: set ca (in a kubeconfig "
+            + "certificate-authority) to a PEM file with its CA, and have the server send its intermediate certificates"
     }
 }
 

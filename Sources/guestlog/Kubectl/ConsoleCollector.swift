@@ -73,6 +73,9 @@ actor ConsoleCollector {
         return Console(vm: vm, stream: stream, text: TimedConsole(writer))
     }
 
+    /// Whether no line was received.
+    var isEmpty: Bool { received == 0 }
+
     /// Takes lines of `pod`, which was added.
     func receive(_ lines: [PodLogLine], from pod: LauncherPod) throws {
         let now = SystemClock().monotonicMicroseconds()

@@ -118,7 +118,9 @@ struct KubectlLogs: AsyncParsableCommand {
         if let failure = outcome.failure {
             throw failure
         }
-        try finish(query, hasLog: outcome.hasLog)
+        // What is older was not requested: the query knows nothing of it.
+        let isEmpty = await source.collector.isEmpty
+        try finish(query, hasLog: outcome.hasLog, isSilent: isEmpty && source.since != nil)
     }
 
     private func follow(_ request: LogRequest, _ source: VMLogs) async throws {
@@ -140,9 +142,10 @@ struct KubectlLogs: AsyncParsableCommand {
         try finish(query, hasLog: true)
     }
 
-    private func finish(_ query: LogQuery, hasLog: Bool) throws {
+    private func finish(_ query: LogQuery, hasLog: Bool, isSilent: Bool = false) throws {
         if hasLog, !query.matchedAny, !follow {
-            Output.error(query.explanation() ?? "nothing was logged")
+            let explanation = isSilent ? "nothing was logged in the requested time" : query.explanation()
+            Output.error(explanation ?? "nothing was logged")
         }
         if !query.matchedAny, !reading.grep.isEmpty || reading.severity != nil {
             throw ExitCode.nothingMatched
