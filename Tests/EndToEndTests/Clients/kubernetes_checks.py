@@ -66,6 +66,17 @@ def check_policy(policy):
     wish = next(v["expression"] for v in policy["spec"]["variables"] if v["name"] == "wish")
     marked = {"metadata": {**LAUNCHER["metadata"], "annotations": {"guestlog/log-serial-console": "false"}}}
     require(value_of(wish, object=marked) == "false", "the annotation is not read")
+    guaranteed = next(v["expression"] for v in policy["spec"]["variables"] if v["name"] == "guaranteed")
+    limits = {"cpu": "2", "memory": "1Gi"}
+    for resources, holds in [
+        ({"limits": limits}, True),
+        ({"limits": limits, "requests": limits}, True),
+        ({"limits": limits, "requests": {"cpu": "1"}}, False),
+        ({"limits": {"cpu": "2"}}, False),
+        ({"requests": limits}, False),
+    ]:
+        pod = {"spec": {"containers": [{"name": "compute", "resources": resources}]}}
+        require(value_of(guaranteed, object=pod) == holds, f"{resources}: the QoS class Guaranteed is not recognized")
 
 
 def check_pod(name, pod):
