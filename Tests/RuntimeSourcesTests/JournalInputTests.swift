@@ -233,7 +233,9 @@ import Transforms
         mkdir(folder.path + "/own", 0o755)
         chown(folder.path + "/own", 65534, 65534)
         mkdir(machine, 0o755)
-        [folder.path, machine].forEach { chmod($0, 0o755) }
+        for path in [folder.path, machine] {
+            chmod(path, 0o755)
+        }
         let owner = FileOwner(of: folder.path + "/own")
         var problems: [String?] = []
         func note() {
