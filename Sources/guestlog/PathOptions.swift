@@ -65,12 +65,12 @@ struct PathOptions: ParsableArguments {
         return (store ?? paths.store, socket ?? paths.socket)
     }
 
-    /// A client of the daemon. Throws `OtherStore` when a store was named and no socket, and the daemon at the usual
+    /// A client of the daemon. Throws `OtherStore` when a store was named rather than a socket, and the daemon at the
     /// socket keeps another store: it must not act on that one.
     func client() async throws -> APIClient {
         let paths = try readerPaths()
         let daemon = APIClient(socket: paths.socket)
-        if namesStore, !namesSocket, let kept = await daemon.store(), !FileAttributes.isSameFile(kept, paths.store) {
+        if namesStore, !namesDaemon, let kept = await daemon.store(), !FileAttributes.isSameFile(kept, paths.store) {
             throw OtherStore(socket: paths.socket, kept: kept, wanted: paths.store)
         }
         return daemon
@@ -114,15 +114,17 @@ struct PathOptions: ParsableArguments {
         return source
     }
 
-    /// The configuration of a command that writes to the store itself. With --socket the store is that of the daemon there.
+    /// The configuration of a command that writes to the store itself. Where a socket was named, the store is that of the
+    /// daemon there.
     func writerConfiguration() async throws -> Configuration {
         var configuration = try configuration()
-        guard let socket else {
+        guard namesDaemon else {
             return configuration
         }
+        let socket = configuration.socket
         let daemon = APIClient(socket: socket)
         guard let kept = await daemon.store() else {
-            if store == nil {
+            if !namesStore {
                 _ = try await daemon.get(RequestTarget(["v1", "status"]))
                 throw CommandLineError(
                     description: "the daemon at \(Terminal.safe(socket)) does not name its store; use --store"
@@ -130,7 +132,7 @@ struct PathOptions: ParsableArguments {
             }
             return configuration
         }
-        guard store == nil || FileAttributes.isSameFile(kept, configuration.store) else {
+        guard !namesStore || FileAttributes.isSameFile(kept, configuration.store) else {
             throw CommandLineError(
                 description:
                     "the daemon at \(Terminal.safe(socket)) keeps its store in \(Terminal.safe(kept)), not in "
@@ -159,7 +161,8 @@ struct PathOptions: ParsableArguments {
 
     /// Whether the store was named, by an option or by the environment.
     private var namesStore: Bool { store != nil || Environment["GUESTLOG_STORE"] != nil }
-    private var namesSocket: Bool { socket != nil || Environment["GUESTLOG_SOCKET"] != nil }
+    /// Whether the daemon was named by its socket: an option for the store goes before a socket in the environment.
+    var namesDaemon: Bool { socket != nil || store == nil && Environment["GUESTLOG_SOCKET"] != nil }
 
     /// The store in the folder `root`, and the folders of VMs in it that this user may not read.
     private static func readable(_ root: String) throws(StoreUnreadable) -> (store: Store, hidden: [String]) {

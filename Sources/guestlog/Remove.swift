@@ -29,7 +29,7 @@ struct Remove: AsyncParsableCommand {
         do {
             _ = try await paths.client().delete(RequestTarget(["v1", "vms", vm]))
         } catch let error as APIClient.Unreachable {
-            guard paths.socket == nil, let store = try? await paths.storeSource().store else {
+            guard !paths.namesDaemon, let store = try? await paths.storeSource().store else {
                 throw error
             }
             try end(in: store)

@@ -122,8 +122,45 @@ import Testing
         #expect(both.status == 2 && both.standardError.contains("use one of --store and --socket"))
         let none = site.guestlog(words + ["--socket", site.path + "/none", site.path + "/records"])
         #expect(none.status == 3 && none.standardError.contains("cannot reach the daemon"))
+        let named = ["import", "--format", "none", "--vm", "named", "--config", other, site.path + "/records"]
+        let daemons = run(named, ["GUESTLOG_SOCKET": site.socket], in: site, name: "named")
+        #expect(daemons.text == "1 records imported\n")
+        #expect(run(["logs", "named"], file, in: site, name: "stored").text == "record\n")
+        #expect(access(store + "/named", F_OK) != 0)
         let refused = site.guestlog("run", "--socket", site.socket, "--", "true")
         #expect(refused.status == 2 && refused.standardError.contains("name that with --store"))
+    }
+
+    @Test("a command that writes to the store itself does not replace the daemon that the environment names")
+    func absentDaemon() throws {
+        let (site, other, store) = try prepare()
+        FileText.write("record\n", to: site.path + "/records")
+        let environment = ["GUESTLOG_SOCKET": site.path + "/none"]
+        let words = ["import", "--format", "none", "--vm", "imported", site.path + "/records"]
+        for (number, words) in [words, ["rm", "mine"]].enumerated() {
+            let child = ChildProcess(
+                [Program.guestlog] + words + ["--config", other],
+                name: "away-\(number)",
+                in: site.path,
+                environment: environment
+            )
+            #expect(child.wait() == 3, "\(words): \(child.standardError)")
+            #expect(child.standardError.contains("cannot reach the daemon"), "\(words): \(child.standardError)")
+        }
+        #expect(access(store + "/imported", F_OK) != 0)
+        // An option goes before the environment.
+        for (number, words) in [words, ["rm", "mine"]].enumerated() {
+            _ = run(words + ["--store", store], environment, in: site, name: "option-\(number)")
+        }
+        #expect(access(store + "/imported", F_OK) == 0)
+        let daemons = ["GUESTLOG_SOCKET": site.socket]
+        let child = ChildProcess(
+            [Program.guestlog, "drop", "uu", "--store", store],
+            name: "drop",
+            in: site.path,
+            environment: daemons
+        )
+        #expect(child.wait() == 2 && child.standardError.contains("not in \(store)"), "\(child.standardError)")
     }
 
     @Test("a folder that is no store is named, also where the environment names it and no daemon answers")
