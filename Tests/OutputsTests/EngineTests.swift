@@ -317,12 +317,30 @@ private func lines(_ range: Range<Int>) -> [String] { range.map { "line \($0)" }
         #expect(await awaits { await service.statuses()[0].problem != nil })
         try await service.skip("test")
         #expect(await awaits { await service.statuses()[0].behind == 0 })
+        #expect(await awaits { await service.statuses()[0].problem == nil && fixture.problems["test"] == nil })
         isUp.withLockedValue { $0 = true }
         try fixture.append("line 1\n")
         #expect(await awaits { index.messages == ["line 1"] })
         try await service.replay("test", since: .distantPast)
         #expect(await awaits { index.messages == ["line 1", "line 0"] })
         await #expect(throws: OutputService.Unknown.self) { try await service.skip("other") }
+    }
+
+    @Test("a problem of the store ends when the store is read again, also where nothing is to be delivered")
+    func unreadableStore() async throws {
+        let fixture = OutputFixture()
+        let index = StandInIndex()
+        let server = try StandInServer { index.take($0) }
+        let root = fixture.store.root
+        #expect(rename(root, root + ".away") == 0)
+        try LinuxFileSystem().replace("store", in: fixture.path, with: [])
+        let service = try fixture.start(.elasticsearch(server.url))
+        #expect(await awaits { fixture.problems["test"]?.contains("the store cannot be read") == true })
+        #expect(unlink(root) == 0 && rename(root + ".away", root) == 0)
+        // A command ends the pause.
+        try await service.skip("test")
+        #expect(await awaits { await service.statuses()[0].problem == nil && fixture.problems["test"] == nil })
+        #expect(server.requests.isEmpty)
     }
 
     @Test("many streams are read one after the other, and none is left out")

@@ -38,6 +38,8 @@ final class OutputRunner: Sendable {
         /// Whether a stream may end with a line that is not finished.
         var mayHaveUnfinished = true
         var problem = ReportedProblem()
+        /// Whether the last read of the store has failed.
+        var cannotRead = false
     }
 
     /// The pause after the store could not be read, in microseconds.
@@ -74,6 +76,7 @@ final class OutputRunner: Sendable {
             } catch is ReadTurn.Cancelled {
                 continue
             } catch {
+                session.cannotRead = true
                 let words = "the store cannot be read: \(error)"
                 update { ($0.activity, $0.problem) = (.failed, words) }
                 raise(session.problem.report(words, now: clock.monotonicMicroseconds()))
@@ -124,6 +127,10 @@ final class OutputRunner: Sendable {
         _ session: inout Session
     ) async throws -> Bool {
         let batch = try await onThread { try source.next(unfinishedSince: silent) }
+        if session.cannotRead {
+            session.cannotRead = false
+            clearProblem(&session, "reads the store again")
+        }
         if !batch.items.isEmpty {
             session.mayHaveUnfinished = true
             update { $0.activity = .sending }
@@ -142,6 +149,8 @@ final class OutputRunner: Sendable {
     /// Waits for more, after everything was sent.
     private func idle(_ source: RecordSource, _ session: inout Session) async throws {
         update { $0.activity = .idle }
+        // Nothing waits for the destination: what it refused to take was skipped.
+        clearProblem(&session, nil)
         if session.isUnsaved, await wakeUps.wait(microseconds: OutputLimits.saving, forChanges: true) {
             await save(&session)
         }
@@ -201,10 +210,21 @@ final class OutputRunner: Sendable {
         }
         if let problem {
             raise(session.problem.fail(problem, pause: pause, now: clock.monotonicMicroseconds()))
-        } else if session.problem.end() {
-            diagnostics.log(.notice, "output \(settings.name): \(settings.destination.summary) accepts records again")
-            report(nil)
+        } else {
+            clearProblem(&session, "\(settings.destination.summary) accepts records again")
         }
+    }
+
+    /// Ends the present problem, if there is one; `notice` says in the log how it has ended.
+    private func clearProblem(_ session: inout Session, _ notice: String?) {
+        update { $0.problem = nil }
+        guard session.problem.end() else {
+            return
+        }
+        if let notice {
+            diagnostics.log(.notice, "output \(settings.name): \(notice)")
+        }
+        report(nil)
     }
 
     private func setAside(_ refusals: [Delivery.Refusal], of batch: OutputBatch) async {
