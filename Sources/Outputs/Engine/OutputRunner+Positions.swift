@@ -13,8 +13,7 @@ extension OutputRunner {
         let contents = try await onThread { [files] in try files.open() }
         let setAside = try await onThread { [files] in files.setAside.count }
         update { [files] in
-            // The counters have what this process has set aside.
-            $0.setAsideBefore = setAside - min(setAside, $0.counters.setAside)
+            $0.setAsideBefore = setAside
             $0.setAsideFile = files.setAside.isThere ? files.setAside.path : $0.setAsideFile
         }
         switch contents {
@@ -100,7 +99,6 @@ extension OutputRunner {
 
     /// Writes the positions of `moment` to the file, without those in VMs that were removed by then and delivered;
     /// returns them, or nil when that was not possible.
-    @discardableResult
     func write(_ progress: [StreamID: StreamProgress], at moment: Timestamp) async -> [StreamID: StreamProgress]? {
         do {
             return try await onThread { [settings, files, store] in

@@ -38,6 +38,8 @@ final class OutputRunner: Sendable {
         /// Whether a stream may end with a line that is not finished.
         var mayHaveUnfinished = true
         var problem = ReportedProblem()
+        /// Whether `progress` says where to read.
+        var hasBegun = false
         /// Whether the last read of the store has failed.
         var cannotRead = false
     }
@@ -86,15 +88,16 @@ final class OutputRunner: Sendable {
         if session.isUnsaved {
             // This task is cancelled, and would not be given a thread.
             let progress = session.progress
-            await Task { _ = await write(progress, at: clock.now) }.value
+            _ = await Task { await write(progress, at: clock.now) }.value
         }
         await destination.close()
     }
 
     /// Delivers until a command changes where to read, or the output stops.
     private func deliver(_ session: inout Session) async throws {
-        if session.progress.isEmpty {
+        if !session.hasBegun {
             (session.progress, session.saved) = try await begin()
+            session.hasBegun = true
         }
         let (progress, saved) = (session.progress, session.saved)
         shared.withLockedValue { $0.progress = progress }
