@@ -107,7 +107,7 @@ extension Configuration {
         _ section: ConfigurationReader,
         _ key: String
     ) throws(ConfigurationError) -> [FieldValue] {
-        try section.mapping(key).map { FieldValue($0.name, $0.values[0]) }
+        try section.pairs(key).map { FieldValue($0.name, $0.text) }
     }
 
     /// Conditions: a list of mappings, of which one must hold, or a single one; each of fields to a pattern or several.
@@ -126,9 +126,9 @@ extension Configuration {
             throw section.error(at: nil, "key is missing: the field with the level, such as level")
         }
         var words: [String: Severity] = [:]
-        for (word, values) in try section.mapping("values") {
-            guard let severity = Severity(word: values[0]) else {
-                throw section.error(at: "values", "\(values[0]) is not a severity; use emerg, alert … debug or 0 to 7")
+        for (word, level) in try section.pairs("values") {
+            guard let severity = Severity(word: level) else {
+                throw section.error(at: "values", "\(level) is not a severity; use emerg, alert … debug or 0 to 7")
             }
             words[word] = severity
         }

@@ -129,6 +129,12 @@ import Transforms
             ("sources: [{type: systemd, tag: a}, {type: systemd, tag: a}]", "two sources have the name a"),
             ("sources: [{type: systemd, tag: a}, {type: systemd, tag: b, stream: a}]", "both feed the stream a"),
             ("pipelines: [{filters: []}]", "match is missing"),
+            ("pipelines: [{match: a, filters: [{set: {team: [a, b]}}]}]", "set must be a mapping of names to texts"),
+            ("pipelines: [{match: a, filters: [{rename: {a: [b]}}]}]", "rename must be a mapping of names to texts"),
+            (
+                "pipelines: [{match: a, filters: [{severity: {key: l, values: {x: [err, info]}}}]}]",
+                "values must be a mapping of names to texts"
+            ),
             ("pipelines: [{match: a, filters: [{parsr: x}]}]", "did you mean parser?"),
             ("pipelines: [{match: a, filters: [{parser: {key_name: M}}]}]", "format is missing"),
             (
