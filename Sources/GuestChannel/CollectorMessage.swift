@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
 import TextFormats
 
 /// What a collector sends: the message `FromCollector` of docs/guest_channel.proto.
@@ -33,7 +34,7 @@ public enum CollectorMessage: Equatable, Sendable {
         case .acknowledgement(let sequence):
             ProtobufWriter.append(3, to: &out) { ProtobufWriter.append(1, nonzero: sequence, to: &$0) }
         case .refusal(let reason):
-            let text = Array(reason.utf8.prefix(Self.longestReason))
+            let text = Array(reason.prefix(utf8: Self.longestReason).utf8)
             ProtobufWriter.append(4, to: &out) { ProtobufWriter.append(1, nonempty: text, to: &$0) }
         }
         return out

@@ -62,16 +62,7 @@ public struct VMIdentity: Hashable, Sendable {
     public static let maximumName = 128
 
     /// The name under which a VM called `name` is stored: that, or its beginning of at most `maximumName` bytes.
-    public static func storedName(_ name: String) -> String {
-        guard name.utf8.count > maximumName else {
-            return name
-        }
-        var end = name.utf8.index(name.startIndex, offsetBy: maximumName)
-        while end.samePosition(in: name) == nil {
-            end = name.utf8.index(before: end)
-        }
-        return String(name[..<end])
-    }
+    public static func storedName(_ name: String) -> String { name.prefix(utf8: maximumName) }
 
     /// The rule that `name` violates as the name or the namespace of a VM; nil when it is valid. Names become parts of
     /// paths, messages and the in-flight ring's table.

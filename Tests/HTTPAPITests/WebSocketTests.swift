@@ -61,6 +61,15 @@ import Testing
         #expect(code([frame(.text, Array("!!!".utf8))], .base64) == .dataInconsistentWithMessage)
     }
 
+    @Test("the reason of a close frame fits, and no character of it is cut", arguments: ["", "a", "ab"])
+    func closeReason(_ beginning: String) {
+        let reason = beginning + String(repeating: "\u{1f600}", count: 40)
+        let data = WebSocketStreams.closeData(reason, .policyViolation)
+        let text = String(validating: data.readableBytesView.dropFirst(2), as: UTF8.self)
+        #expect(data.readableBytes <= 125 && data.readableBytes > 120)
+        #expect(text.map(reason.hasPrefix) == true)
+    }
+
     @Test("a message may be fragmented, with pings in between, inside a character or a base 64 quantum")
     func fragments() throws {
         var plain = WebSocketInput(.binary)

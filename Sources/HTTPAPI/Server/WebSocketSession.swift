@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
 import NIOCore
 import NIOHTTP1
 import NIOWebSocket
@@ -22,14 +23,20 @@ struct WebSocketStreams: Sendable {
     let eventLoop: any EventLoop
 
     /// A close frame holds at most 125 bytes, two of them the code.
-    fileprivate static let longestReason = 123
+    private static let longestReason = 123
 
     /// Sends a close frame.
     func close(_ reason: String, _ code: WebSocketErrorCode = .normalClosure) async throws {
+        let data = Self.closeData(reason, code)
+        try await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: data))
+    }
+
+    /// The contents of a close frame. The reason is UTF-8 (RFC 6455, section 5.5.1): no character is cut.
+    static func closeData(_ reason: String, _ code: WebSocketErrorCode) -> ByteBuffer {
         var data = ByteBuffer()
         data.write(webSocketErrorCode: code)
-        data.writeBytes(reason.utf8.prefix(Self.longestReason))
-        try await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: data))
+        data.writeString(reason.prefix(utf8: longestReason))
+        return data
     }
 
     /// Reads until the client has closed its end, with a time limit: closing a connection with unread input would
@@ -83,9 +90,7 @@ extension HTTPServer {
 
     /// The bytes of a close frame (RFC 6455, section 5.5.1) that says that the session is not permitted any more.
     @Sendable private static func closeFrame(_ reason: String) -> ByteBuffer {
-        var data = ByteBuffer()
-        data.write(webSocketErrorCode: .policyViolation)
-        data.writeBytes(reason.utf8.prefix(WebSocketStreams.longestReason))
+        var data = WebSocketStreams.closeData(reason, .policyViolation)
         // The last frame of its message, without a mask; the opcode of a close frame is 8.
         var frame = ByteBuffer(bytes: [0x88, UInt8(data.readableBytes)])
         frame.writeBuffer(&data)
