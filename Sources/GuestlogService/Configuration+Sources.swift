@@ -38,11 +38,11 @@ extension Configuration {
 
     /// Keys of other programs, and what replaces them.
     private static let otherKeys = [
-        "pos_file": "positions are kept in the store, with the records",
-        "storage": "positions are kept in the store, with the records",
-        "db": "positions are kept in the store, with the records", "filters": "use matches",
-        "systemd_filter": "use matches", "parse": "use format", "parser": "use format",
-        "time_format": "times are recognized; the filter parser has time_key for the field that has them",
+        (key: "pos_file", remedy: "positions are kept in the store, with the records"),
+        ("storage", "positions are kept in the store, with the records"),
+        ("db", "positions are kept in the store, with the records"), ("filters", "use matches"),
+        ("systemd_filter", "use matches"), ("parse", "use format"), ("parser", "use format"),
+        ("time_format", "times are recognized; the filter parser has time_key for the field that has them"),
     ]
 
     private enum SourceType: String {
@@ -60,7 +60,7 @@ extension Configuration {
 
     private static func readSource(_ section: ConfigurationReader) throws(ConfigurationError) -> SourceDefinition {
         for (key, remedy) in otherKeys where section.has(key) {
-            throw section.error(at: key, "\(key) is not a key of Guestlog: \(remedy)")
+            try section.fail(section.error(at: key, "\(key) is not a key of Guestlog: \(remedy)"))
         }
         try section.allow(sourceKeys)
         let type = try readType(section)

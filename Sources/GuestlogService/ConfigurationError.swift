@@ -11,6 +11,8 @@ public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvert
     public var line: Int?
     /// What is wrong and how to correct it.
     public var message: String
+    /// The key that it is about, with its sections; nil when it is about none.
+    var key: String?
     /// The other errors of the file, by line.
     var others: [ConfigurationError] = []
 

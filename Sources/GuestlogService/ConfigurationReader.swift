@@ -65,7 +65,7 @@ struct ConfigurationReader {
     /// The errors of this section that were collected.
     private var ownErrors: ArraySlice<ConfigurationError> { errors?.all.dropFirst(errorsBefore) ?? [] }
     var hasErrors: Bool { !ownErrors.isEmpty }
-    func hasError(about key: String) -> Bool { ownErrors.contains { $0.message.hasPrefix(name(of: key) + " ") } }
+    func hasError(about key: String) -> Bool { ownErrors.contains { $0.key == name(of: key) } }
 
     /// The result of `read`; `fallback` when its error was collected.
     func attempt<Value>(
@@ -91,13 +91,14 @@ struct ConfigurationReader {
     /// The most keys that are listed where none is near an unknown one.
     private static let listedKeys = 8
 
-    /// Reports each key that is not among `known`, and suggests the nearest one of those that are not given.
+    /// Reports each key that is not among `known`, and of which nothing else was reported, and suggests the nearest one of
+    /// those that are not given.
     func allow(_ known: [String]) throws(ConfigurationError) {
         let others = known.filter { !contains($0) }
         let list = known.count > Self.listedKeys ? "" : "; its keys are \(known.sorted().joined(separator: ", "))"
         for (key, _) in mapping {
             let name = key.string ?? ""
-            if !known.contains(name) {
+            if !known.contains(name), !hasError(about: name) {
                 let hint = NearestWord.to(name, among: others).map { "; did you mean \($0)?" } ?? list
                 try fail(error(key, "unknown key \(path)\(name)\(hint)"))
             }
@@ -134,7 +135,7 @@ struct ConfigurationReader {
             return nil
         }
         guard let text = node.scalar?.string else {
-            return try fail(error(node, "\(path)\(key) must be text"), nil)
+            return try fail(error(at: key, "\(path)\(key) must be text"), nil)
         }
         return text
     }
@@ -152,7 +153,7 @@ struct ConfigurationReader {
             texts.append(text)
         }
         guard node.sequence != nil else {
-            return try fail(error(node, "\(path)\(key) must be a list"), nil)
+            return try fail(error(at: key, "\(path)\(key) must be a list"), nil)
         }
         return texts
     }
@@ -182,7 +183,7 @@ struct ConfigurationReader {
             return []
         }
         guard let mapping = node.mapping else {
-            return try fail(error(node, "\(path)\(key) must be a mapping of names to texts"), [])
+            return try fail(error(at: key, "\(path)\(key) must be a mapping of names to texts"), [])
         }
         var pairs: [(name: String, text: String)] = []
         for (name, value) in mapping {
@@ -199,7 +200,7 @@ struct ConfigurationReader {
             return nil
         }
         guard let value = Int(text), value >= 0 else {
-            return try fail(error(node(key), "\(path)\(key): \(text) is not a whole number"), nil)
+            return try fail(error(at: key, "\(path)\(key): \(text) is not a whole number"), nil)
         }
         return value
     }
@@ -210,7 +211,7 @@ struct ConfigurationReader {
             return nil
         }
         guard let value = Bool(text) else {
-            return try fail(error(node(key), "\(path)\(key): \(text) is neither true nor false"), nil)
+            return try fail(error(at: key, "\(path)\(key): \(text) is neither true nor false"), nil)
         }
         return value
     }
@@ -221,7 +222,7 @@ struct ConfigurationReader {
             return nil
         }
         guard text.hasPrefix("/") else {
-            return try fail(error(node(key), "\(path)\(key): '\(text)' must be a path that begins with /"), nil)
+            return try fail(error(at: key, "\(path)\(key): '\(text)' must be a path that begins with /"), nil)
         }
         return text
     }
@@ -235,11 +236,11 @@ struct ConfigurationReader {
         do {
             size = Int(clamping: try Quantities.parseSize(text))
         } catch {
-            return try fail(self.error(node(key), "\(path)\(key): \(error)"), nil)
+            return try fail(self.error(at: key, "\(path)\(key): \(error)"), nil)
         }
         guard size >= minimum else {
             let message = "\(path)\(key): \(text) is too small: at least \(Quantities.size(minimum))"
-            return try fail(error(node(key), message), nil)
+            return try fail(error(at: key, message), nil)
         }
         return size
     }
@@ -253,10 +254,10 @@ struct ConfigurationReader {
         do {
             microseconds = try Quantities.parseDuration(text).wholeMicroseconds
         } catch {
-            return try fail(self.error(node(key), "\(path)\(key): \(error)"), nil)
+            return try fail(self.error(at: key, "\(path)\(key): \(error)"), nil)
         }
         guard microseconds > 0 else {
-            return try fail(error(node(key), "\(path)\(key): \(text) must be more than 0"), nil)
+            return try fail(error(at: key, "\(path)\(key): \(text) must be more than 0"), nil)
         }
         return microseconds
     }
@@ -265,7 +266,7 @@ struct ConfigurationReader {
     func section(_ key: String) throws(ConfigurationError) -> ConfigurationReader {
         let given = has(key) ? node(key) : nil
         if let given, given.mapping == nil {
-            try fail(error(given, "\(path)\(key) must be a mapping"))
+            try fail(error(at: key, "\(path)\(key) must be a mapping"))
         }
         let (mapping, line) = (given?.mapping ?? Node.Mapping([]), given?.mark?.line ?? line)
         return ConfigurationReader(self, mapping: mapping, path: path + key + ".", line: line)
@@ -277,7 +278,7 @@ struct ConfigurationReader {
             return []
         }
         guard let sequence = node.sequence else {
-            return try fail(error(node, "\(path)\(key) must be a list"), [])
+            return try fail(error(at: key, "\(path)\(key) must be a list"), [])
         }
         var sections: [ConfigurationReader] = []
         for (index, element) in sequence.enumerated() {
@@ -303,7 +304,7 @@ struct ConfigurationReader {
             return []
         }
         guard let mapping = node.mapping else {
-            return try fail(error(node, "\(path)\(key) must be a mapping of names to texts"), [])
+            return try fail(error(at: key, "\(path)\(key) must be a mapping of names to texts"), [])
         }
         return try texts(mapping, key)
     }
@@ -344,6 +345,8 @@ struct ConfigurationReader {
 
     /// An error about the value of `key`, or about the mapping when `key` is nil.
     func error(at key: String?, _ message: String) -> ConfigurationError {
-        error(key.flatMap(node), message)
+        var error = error(key.flatMap(node), message)
+        error.key = key.map(name)
+        return error
     }
 }

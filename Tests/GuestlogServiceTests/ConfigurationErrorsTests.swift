@@ -49,6 +49,23 @@ import Testing
         #expect(found.contains { $0.contains("unknown type loky") })
     }
 
+    @Test("every key of another program is reported once, and does not hide the other errors of its source")
+    func otherPrograms() {
+        let found = errors(
+            """
+            sources:
+              - type: tail
+                tag: a
+                path: relative
+                pos_file: /y
+                parser: json
+                pasth: /z
+            """
+        )
+        #expect(found.map { $0.split(separator: ":")[1] } == ["4", "5", "6", "7"], "\(found)")
+        #expect(found.count { $0.contains("is not a key of Guestlog") } == 2)
+    }
+
     @Test(
         "what is not YAML is reported with the remedy",
         arguments: [
