@@ -75,7 +75,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
             conversation = try choose(self, [])
             setInterest()
         } catch {
-            end(error)
+            return end(error)
         }
         if conversation == nil {
             firstBytesTimer = loop.schedule(afterMicroseconds: Self.firstBytesLimit) { [weak self] in
