@@ -234,6 +234,20 @@ private func client(_ url: String, _ change: (inout HTTPClient.Settings) -> Void
     }
 }
 
+@Suite struct ByteConnectionTests {
+    @Test("an answer that does not come in time is reported with the whole of its time limit")
+    func late() async throws {
+        let server = try StandInStream { .init(taken: $0.count, answer: []) }
+        let peer = NetworkPeer.network(host: "127.0.0.1", port: UInt16(server.port))
+        let connection = try await ByteConnection.connect(to: peer, ByteConnection.Settings())
+        let error = await #expect(throws: HTTPClientError.self) {
+            _ = try await connection.read(until: .now, of: .seconds(30))
+        }
+        #expect(error?.kind == .timeout)
+        #expect(error?.description == "\(peer) did not answer within 30 s")
+    }
+}
+
 @Suite(.blocking) struct HTTPEndpointTests {
     @Test(
         "URLs are parsed",

@@ -69,7 +69,7 @@ public final class ByteConnection: Sendable {
     /// Writes `bytes`; returns when the kernel has taken all of them. Throws when that takes longer than `limit`.
     public func write(_ bytes: [UInt8], within limit: Duration) async throws {
         let channel = channel
-        try await timed(limit, "did not take data") {
+        try await timed(limit, of: limit, "did not take data") {
             try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
         }
     }
@@ -80,7 +80,13 @@ public final class ByteConnection: Sendable {
         guard let limit else {
             return try await channel.eventLoop.flatSubmit { handler.receive(on: channel) }.get()
         }
-        return try await timed(limit, "did not answer") {
+        return try await read(until: .now + limit, of: limit)
+    }
+
+    /// The same, until `end`: the end of `limit`, in which all of an answer has to come.
+    public func read(until end: ContinuousClock.Instant, of limit: Duration) async throws -> [UInt8]? {
+        let (channel, handler) = (channel, handler)
+        return try await timed(max(.zero, ContinuousClock.now.duration(to: end)), of: limit, "did not answer") {
             try await channel.eventLoop.flatSubmit { handler.receive(on: channel) }.get()
         }
     }
@@ -119,24 +125,31 @@ public final class ByteConnection: Sendable {
         channel.close(promise: nil)
     }
 
+    /// Throws when `body` takes longer than `rest`, which is what is left of `limit`.
     private func timed<Result: Sendable>(
-        _ limit: Duration,
+        _ rest: Duration,
+        of limit: Duration,
         _ failure: String,
         _ body: @Sendable () async throws -> Result
     ) async throws -> Result {
         let (channel, peer, handler) = (channel, peer, handler)
         let isLate = NIOLockedValueBox(false)
-        let timer = channel.eventLoop.scheduleTask(in: TimeAmount(limit)) {
+        let timer = channel.eventLoop.scheduleTask(in: TimeAmount(rest)) {
             isLate.withLockedValue { $0 = true }
             channel.close(promise: nil)
         }
         defer { timer.cancel() }
         do {
-            return try await withTaskCancellationHandler {
+            let result = try await withTaskCancellationHandler {
                 try await body()
             } onCancel: {
                 channel.close(promise: nil)
             }
+            // A read ends without an error when the timer closes the connection.
+            guard !isLate.withLockedValue({ $0 }) else {
+                throw ChannelError.alreadyClosed
+            }
+            return result
         } catch {
             if isLate.withLockedValue({ $0 }) {
                 let hint = try await channel.eventLoop.submit { ConnectionFailure.hint(onTimeoutOf: channel) }.get()

@@ -76,7 +76,7 @@ final class ForwardConnection: Sendable {
             if let value {
                 return value
             }
-            guard let more = try await bytes.read(within: max(.zero, ContinuousClock.now.duration(to: end))) else {
+            guard let more = try await bytes.read(until: end, of: limit) else {
                 throw HTTPClientError(.closed, "\(peer) closed the connection")
             }
             received.withLockedValue { $0 += more }

@@ -97,8 +97,7 @@ actor RELPLink: StreamSyslogLink {
                 }
                 return answer
             }
-            let left = max(.zero, ContinuousClock.now.duration(to: end))
-            guard let bytes = try await connection.read(within: left) else {
+            guard let bytes = try await connection.read(until: end, of: OutputLimits.answer) else {
                 throw HTTPClientError(.closed, "\(peer) closed the connection")
             }
             reader.append(bytes)
