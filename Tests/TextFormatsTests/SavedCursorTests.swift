@@ -69,4 +69,14 @@ struct SavedCursorTests {
         #expect(row("\u{1b}[4;1H\u{1b}7\u{1b}[24;0f\u{1b}8name") == .named(4))
         #expect(row("\u{1b}7\u{1b}[24;0fProgress") == .named(24))
     }
+
+    @Test(
+        "a line that begins with a move to the row above is in that row, however the move is written",
+        arguments: ["\u{1b}M", "\u{1b}[A", "\u{1b}[1A", "\u{1b}[01A", "\u{1b}[0A", "\u{1b}[F"]
+    )
+    func rowAbove(_ move: String) {
+        let line = Array((move + "state 2").utf8)
+        #expect(line.withUnsafeBytes { DisplayedLine.row(of: $0) } == .above)
+        #expect(Array(move.utf8).withUnsafeBytes { DisplayedLine.mayMoveUp($0) })
+    }
 }

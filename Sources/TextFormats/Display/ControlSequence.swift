@@ -22,8 +22,8 @@ struct ControlSequence: Equatable {
         case insertMode(Bool)
         /// The cursor moves to a row and a column, both counted from 1; nil is the present one.
         case position(row: Int, column: Int?)
-        /// The cursor moves to another row, or the row moves: scrolling.
-        case leavesRow
+        /// The cursor moves to another row, to the one above or elsewhere, or the row moves: scrolling.
+        case leavesRow(isToAbove: Bool)
         /// What was painted is gone: the screen is cleared or exchanged.
         case clearsScreen
         /// The same, and all modes.
@@ -127,7 +127,7 @@ struct ControlSequence: Equatable {
         case UInt8(ascii: "7"): .saveCursor
         case UInt8(ascii: "8"): .restoreCursor
         // Index, next line, reverse index.
-        case UInt8(ascii: "D"), UInt8(ascii: "E"), UInt8(ascii: "M"): .leavesRow
+        case UInt8(ascii: "D"), UInt8(ascii: "E"), UInt8(ascii: "M"): .leavesRow(isToAbove: byte == UInt8(ascii: "M"))
         case UInt8(ascii: "c"): .resetsTerminal
         default: .none
         }
@@ -232,10 +232,12 @@ struct ControlSequence: Equatable {
         case UInt8(ascii: "H"), UInt8(ascii: "f"):
             return .position(row: count, column: max(1, parameters[1] ?? 1))
         case UInt8(ascii: "d"): return .position(row: count, column: nil)
-        // Up, down, next and previous line; scrolling; inserted and deleted rows; the scroll region.
-        case UInt8(ascii: "A"), UInt8(ascii: "B"), UInt8(ascii: "E"), UInt8(ascii: "F"), UInt8(ascii: "e"),
-            UInt8(ascii: "S"), UInt8(ascii: "T"), UInt8(ascii: "L"), UInt8(ascii: "M"), UInt8(ascii: "r"):
-            return .leavesRow
+        // Up, previous line.
+        case UInt8(ascii: "A"), UInt8(ascii: "F"): return .leavesRow(isToAbove: count == 1)
+        // Down, next line; scrolling; inserted and deleted rows; the scroll region.
+        case UInt8(ascii: "B"), UInt8(ascii: "E"), UInt8(ascii: "e"), UInt8(ascii: "S"), UInt8(ascii: "T"),
+            UInt8(ascii: "L"), UInt8(ascii: "M"), UInt8(ascii: "r"):
+            return .leavesRow(isToAbove: false)
         case UInt8(ascii: "K"), UInt8(ascii: "J"):
             return effect(ofErase: final, parameters[0] ?? 0)
         case UInt8(ascii: "X"): return .edit(.erase(count))

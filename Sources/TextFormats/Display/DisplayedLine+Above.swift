@@ -55,9 +55,8 @@ extension DisplayedLine {
                     switch sequence.effect {
                     case .none, .style:
                         offset = sequence.end
-                    case .leavesRow:
-                        let text = content[offset..<sequence.end]
-                        return movesUp.contains { text.elementsEqual($0.utf8) } ? sequence.end : nil
+                    case .leavesRow(isToAbove: true):
+                        return sequence.end
                     default:
                         return nil
                     }
@@ -72,7 +71,4 @@ extension DisplayedLine {
         }
         return offset
     }
-
-    /// Cursor up, previous line, reverse index.
-    private static let movesUp = ["\u{1b}[A", "\u{1b}[1A", "\u{1b}[F", "\u{1b}[1F", "\u{1b}M"]
 }

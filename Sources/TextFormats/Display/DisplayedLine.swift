@@ -47,7 +47,7 @@ public enum DisplayedLine {
                 case .position(let number, _): row = .named(number)
                 case .saveCursor: saved = row
                 case .restoreCursor: row = saved
-                case .leavesRow where content[offset + 1] == UInt8(ascii: "M"): row = .above
+                case .leavesRow(isToAbove: true): row = .above
                 default: break
                 }
                 offset = sequence.end

@@ -84,7 +84,7 @@ struct RowPainter {
             case Byte.tab:
                 moveToTabStop()
             case Byte.verticalTab, Byte.formFeed:
-                follow(.leavesRow)
+                follow(.leavesRow(isToAbove: false))
             case Byte.delete:
                 break
             case 0..<0x20:

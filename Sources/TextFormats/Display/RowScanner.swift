@@ -70,7 +70,7 @@ struct RowScanner: Sendable {
                 returnToStart(offset)
                 continue
             case Byte.verticalTab, Byte.formFeed:
-                follow(.leavesRow)
+                follow(.leavesRow(isToAbove: false))
                 offset += 1
                 continue
             case UInt8(ascii: "["), UInt8(ascii: "<"):
