@@ -87,6 +87,19 @@ import Testing
         #expect(fixture.hub.statuses().isEmpty)
     }
 
+    @Test("limits of a plain file that is not wanted are refused", arguments: ["plain_size", "plain_backups"])
+    func limitsAlone(_ name: String) async throws {
+        let fixture = try ServerFixture()
+        let body = JSON.object([
+            ("name", .string("db")), ("endpoint", .string("listen:\(fixture.path)/db")), (name, .integer(4096)),
+        ])
+        let error = await #expect(throws: APIError.self) {
+            try await fixture.client.post(RequestTarget(["v1", "consoles"]), body)
+        }
+        #expect(error?.status == 400 && error?.message == "\(name) has no effect without plain_file: set it too")
+        #expect(fixture.hub.statuses().isEmpty)
+    }
+
     @Test("a vacuum says what it removed, and refuses a request that says nothing")
     func vacuum() async throws {
         let fixture = try ServerFixture()

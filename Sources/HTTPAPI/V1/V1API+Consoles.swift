@@ -34,6 +34,9 @@ extension V1API {
         "name", "uuid", "namespace", "endpoint", "stream", "plain_file", "plain_size", "plain_backups", "on_demand",
     ]
 
+    /// What has an effect with `plain_file` only.
+    private static let plainFileMembers = ["plain_size", "plain_backups"]
+
     /// The console in a request's body.
     private func definition(from body: [UInt8], for caller: Caller) throws(APIError) -> ConsoleHub.Definition {
         let json = try JSON(body: body, members: Self.consoleMembers)
@@ -70,6 +73,8 @@ extension V1API {
         var plainFile: StreamOptions.PlainFile?
         if let path = try json.textMember("plain_file") {
             plainFile = StreamOptions.PlainFile(path: path, limits: try rotationLimits(json))
+        } else if let name = Self.plainFileMembers.first(where: { (json[$0] ?? .null) != .null }) {
+            throw .badRequest("\(name) has no effect without plain_file: set it too")
         }
         let isOnDemand = try json.member("on_demand", "true or false", \.bool) ?? false
         do throws(DefinitionError) {
