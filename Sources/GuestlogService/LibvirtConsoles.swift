@@ -58,7 +58,7 @@ final class LibvirtConsoles: Sendable {
             guard let endpoint = endpoint(of: port), let stream else {
                 return nil
             }
-            let key = StreamKey(name: VMIdentity.storedName(facts.name), uuid: facts.uuid, stream: stream)
+            let key = StreamKey(vm: facts.vm, stream: stream)
             return try? ConsoleHub.Definition(key: key, endpoint: endpoint, isOnDemand: true)
         }
     }

@@ -56,7 +56,7 @@ public final class DomainDirectory: Sendable {
         guard found.count == 1, let facts = found.first?.facts else {
             return nil
         }
-        return VMIdentity(name: VMIdentity.storedName(facts.name), uuid: facts.uuid)
+        return facts.vm
     }
 
     /// Replaces all domains; returns whether that changed anything.

@@ -32,6 +32,9 @@ public struct DomainFacts: Hashable, Sendable {
         logFiles = []
     }
 
+    /// The VM, as its log is stored.
+    public var vm: VMIdentity { VMIdentity(name: VMIdentity.storedName(name), uuid: uuid) }
+
     /// Parses `xml`, UTF-8 with or without a byte order mark. Throws `malformed` for malformed XML, `documentType`,
     /// `notDomain`, and `noName`.
     public init(xml: [UInt8]) throws(DomainXMLError) {

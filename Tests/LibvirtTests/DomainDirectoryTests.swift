@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Libvirt
+import LogModel
 import TestTraits
 import Testing
 
@@ -15,6 +16,16 @@ struct DomainDirectoryTests {
         #expect(directory.replace(with: []))
         #expect(directory.isKnown)
         #expect(!directory.replace(with: []))
+    }
+
+    @Test("the VM of a domain has the name under which its log is stored")
+    func longName() {
+        let directory = DomainDirectory()
+        var facts = DomainFacts(name: String(repeating: "n", count: 127) + "éé", uuid: uuid)
+        facts.vsockContext = 7
+        directory.replace(with: [Domain(facts: facts, isRunning: true)])
+        #expect(facts.vm == VMIdentity(name: String(repeating: "n", count: 127), uuid: uuid))
+        #expect(directory.running(vsockContext: 7) == facts.vm)
     }
 
     @Test("domains are found by UUID and by name, and each report replaces the previous one")

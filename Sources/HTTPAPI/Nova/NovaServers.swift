@@ -142,8 +142,7 @@ extension NovaAPI {
 
     /// The VMs that have a console or are libvirt's. libvirt's come last, because its names are current.
     private var live: [VMIdentity] {
-        context.hub.definitions().map(\.vm)
-            + context.domains.domains.map { VMIdentity(name: $0.facts.name, uuid: $0.facts.uuid) }
+        context.hub.definitions().map(\.vm) + context.domains.domains.map(\.facts.vm)
     }
 
     private func describe(_ vm: VMIdentity, _ stored: Store.VM?, _ consoles: [ConsoleHub.Status]) -> NovaServer {

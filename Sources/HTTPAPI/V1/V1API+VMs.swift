@@ -39,7 +39,7 @@ extension V1API {
         }
         var silent = Dictionary(uniqueKeysWithValues: consoles.map { ($0.key, $0.value[0].definition.vm) })
         for domain in context.domains.domains {
-            let vm = VMIdentity(name: domain.facts.name, uuid: domain.facts.uuid)
+            let vm = domain.facts.vm
             if caller.access.vms.contains(vm) {
                 silent[vm.directoryName] = vm
             }
