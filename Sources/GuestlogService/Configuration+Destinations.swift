@@ -42,7 +42,10 @@ enum DestinationType: String, CaseIterable {
                 throw section.error(at: nil, "path is missing: a file such as /var/log/guests/{vm}.log")
             }
             if let word = path.firstMatch(of: /\{(?!vm\}|stream\})[^}\/]*\}/) {
-                throw section.error(at: "path", "path: unknown placeholder \(word.0); use {vm} or {stream}")
+                throw section.error(
+                    at: "path",
+                    "\(section.name(of: "path")): unknown placeholder \(word.0); use {vm} or {stream}"
+                )
             }
             return .file(FileSettings(.path(path), format: try section.word("format") ?? .ndjson))
         case .stdout:
@@ -61,7 +64,7 @@ extension ConfigurationReader {
         }
         guard let word = Word(rawValue: text) else {
             let known = Word.allCases.map(\.rawValue).joined(separator: ", ")
-            throw error(at: key, "\(key): unknown word \(text); use one of \(known)")
+            throw error(at: key, "\(name(of: key)): unknown word \(text); use one of \(known)")
         }
         return word
     }
@@ -74,7 +77,7 @@ extension ConfigurationReader {
         do throws(SystemError) {
             return try SecretFile.contents(of: path)
         } catch {
-            throw self.error(at: key, "\(key): \(error)")
+            throw self.error(at: key, "\(name(of: key)): \(error)")
         }
     }
 
@@ -102,7 +105,10 @@ extension ConfigurationReader {
         -> NetworkPeer
     {
         guard let peer = NetworkPeer(text, defaultPort: port) else {
-            throw error(at: key, "\(text): must be HOST:PORT, such as logs.example:24224 or [::1]:24224")
+            throw error(
+                at: key,
+                "\(name(of: key)): \(text): must be HOST:PORT, such as logs.example:24224 or [::1]:24224"
+            )
         }
         return peer
     }
@@ -110,8 +116,13 @@ extension ConfigurationReader {
 
 extension HTTPOutputSettings {
     fileprivate init(_ section: ConfigurationReader, example: String) throws(ConfigurationError) {
-        guard let url = try section.text("url"), let endpoint = HTTPEndpoint(url) else {
-            throw section.error(at: "url", "an output of this type requires a url, such as \(example)")
+        guard let url = try section.text("url") else {
+            throw section.error(at: nil, "an output of this type requires a url, such as \(example)")
+        }
+        guard let endpoint = HTTPEndpoint(url) else {
+            // It is not repeated here, because it may have a password in it.
+            let form = "with http:// or https://, a host, and a port up to 65535 if one is given, such as \(example)"
+            throw section.error(at: "url", "\(section.name(of: "url")): an output of this type requires a url \(form)")
         }
         self.init(endpoint)
         tls = try section.tls() ?? tls
@@ -128,7 +139,7 @@ extension HTTPOutputSettings {
         try checkAuthorization(section)
         if let text = try section.text("proxy") {
             guard let proxy = HTTPEndpoint(text), !proxy.isSecure, proxy.path.isEmpty else {
-                throw section.error(at: "proxy", "\(text): must be http://HOST:PORT")
+                throw section.error(at: "proxy", "\(section.name(of: "proxy")): must be http://HOST:PORT")
             }
             self.proxy = proxy
         }
@@ -242,7 +253,10 @@ extension SyslogSettings {
         self.init(transport, format: try section.word("format") ?? (isLocal ? .chromeos : .rfc5424))
         if let word = try section.text("facility") {
             guard let number = Self.facilities.firstIndex(of: word) else {
-                throw section.error(at: "facility", "\(word) is not a facility; use one such as user, daemon or local0")
+                throw section.error(
+                    at: "facility",
+                    "\(section.name(of: "facility")): \(word) is not a facility; use one such as user, daemon or local0"
+                )
             }
             facility = UInt8(number)
         }

@@ -105,6 +105,10 @@ import Testing
             ("  - { name: a, type: kafka }", "unknown type kafka of an output; use one of syslog, otlp"),
             ("  - { name: a, type: otlp }", "requires a url, such as http://collector.example:4318"),
             ("  - { name: a, type: otlp, url: 'ftp://x' }", "requires a url"),
+            (
+                "  - { name: a, type: otlp, url: 'http://x:99999' }",
+                "outputs[0].url: an output of this type requires a url with http:// or https://, a host, and a port up to 65535"
+            ),
             ("  - { name: a, type: otlp, url: 'http://x', sevrity: err }", "did you mean severity?"),
             ("  - { name: a, type: otlp, url: 'http://x', severity: loud }", "loud is not a severity"),
             ("  - { name: a, type: otlp, url: 'http://x', redact: ['('] }", "is not a regular expression"),
