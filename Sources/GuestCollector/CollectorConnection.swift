@@ -80,7 +80,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
         if conversation == nil {
             firstBytesTimer = loop.schedule(afterMicroseconds: Self.firstBytesLimit) { [weak self] in
                 if self?.conversation == nil {
-                    self?.end(SilentPeer())
+                    self?.end(SilentPeer.undecided)
                 }
             }
         }
@@ -207,7 +207,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
         output.append(bytes)
         flush()
         if output.count > Self.outputLimit {
-            end(SilentPeer())
+            end(SilentPeer.readsNothing)
         }
     }
 
@@ -311,8 +311,18 @@ final class CollectorConnection: EventHandler, ConversationHost {
 }
 
 /// A peer that sends nothing, or reads nothing.
-struct SilentPeer: Error, CustomStringConvertible {
-    var description: String { "it timed out: it has neither sent nor read anything" }
+enum SilentPeer: Error, CustomStringConvertible {
+    /// Its first bytes do not tell its protocol.
+    case undecided
+    case sendsNothing, readsNothing
+
+    var description: String {
+        switch self {
+        case .undecided: "it timed out: it has not sent enough to tell its protocol"
+        case .sendsNothing: "it timed out: it has sent nothing"
+        case .readsNothing: "it does not read what is sent to it"
+        }
+    }
 }
 
 /// The incomplete messages of all guests together are too large, and this connection's are the largest.

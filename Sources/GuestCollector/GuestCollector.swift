@@ -248,7 +248,7 @@ public final class GuestCollector: @unchecked Sendable {
         let latest = capture.clock.monotonicMicroseconds() - Self.silence
         let silent = guest.connections.filter { $0.isAccepted && $0.isIdle && $0.lastReceived <= latest }
         let oldest = silent.min { $0.lastReceived < $1.lastReceived }
-        oldest?.end(SilentPeer())
+        oldest?.end(SilentPeer.sendsNothing)
         return oldest != nil
     }
 
