@@ -84,7 +84,7 @@ final class DaemonProcess {
         if case .failure(let error) = lease {
             capture.problems.report(
                 "keeper",
-                "\(error): it may read consoles beside this daemon; end guestlog keep and start it again",
+                "\(error): it may read consoles beside this daemon; end 'guestlog keep' and start it again",
                 .error,
                 to: diagnostics
             )

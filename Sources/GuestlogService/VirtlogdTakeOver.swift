@@ -132,13 +132,16 @@ public struct VirtlogdTakeOver {
     private func exchange(_ process: Int32, within seconds: Int, otherwise reason: String) throws(Refused) {
         let before = program(of: process)
         kill(process, SIGUSR1)
-        for _ in 0..<(seconds * 100) {
+        let isExchanged = try wait(seconds: seconds) { () throws(Refused) in
             let now = program(of: process)
             if now != before, now != "" {
-                return
+                return true
             }
             try checkRuns(process, isVisible: before == "" || now != "")
-            WorkerThread.pause(microseconds: 10_000)
+            return false
+        }
+        guard !isExchanged else {
+            return
         }
         throw Refused(description: "process \(process) still runs \(before): \(reason)")
     }
@@ -146,18 +149,32 @@ public struct VirtlogdTakeOver {
     /// Waits until the process, which has become this program, answers libvirtd. It may end before: no check sees all
     /// that a start needs.
     private func awaitAnswer(of process: Int32) throws(Refused) {
-        let deadline = SystemClock().monotonicMicroseconds() + Int64(limit) * 1_000_000
-        while SystemClock().monotonicMicroseconds() < deadline {
+        let isAnswered = try wait(seconds: limit) { () throws(Refused) in
             if UnixSocket.listeningPaths(of: process).contains(where: LogDaemonProbe.isAnswered(at:)) {
-                return
+                return true
             }
             try checkRuns(process, isVisible: program(of: process) != "")
-            WorkerThread.pause(microseconds: 10_000)
+            return false
+        }
+        guard !isAnswered else {
+            return
         }
         throw Refused(
             description: "process \(process) runs Guestlog now, and does not answer libvirtd yet: see its messages; "
                 + "'guestlog libvirt release' returns its logs to virtlogd"
         )
+    }
+
+    /// Waits until `condition` holds, at most `seconds`; whether it does.
+    private func wait(seconds: Int, until condition: () throws(Refused) -> Bool) throws(Refused) -> Bool {
+        let deadline = SystemClock().monotonicMicroseconds() + Int64(seconds) * 1_000_000
+        while SystemClock().monotonicMicroseconds() < deadline {
+            if try condition() {
+                return true
+            }
+            WorkerThread.pause(microseconds: 10_000)
+        }
+        return false
     }
 
     /// Throws when the process has ended; then its program is not visible, before its parent has noticed too.

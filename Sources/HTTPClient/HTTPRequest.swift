@@ -18,7 +18,7 @@ public struct HTTPRequest: Sendable {
     /// byte is given up, too. A large body has a second more for each 64 KiB of it that came.
     var wholeTimeout: Duration { timeout * 2 }
     /// The bytes of a body that come in a second on the slowest link.
-    static let slowest = 65_536
+    static let slowestRate = 65_536
 
     public init(_ method: HTTPMethod, _ target: String, headers: HTTPHeaders = [:], body: [UInt8] = []) {
         self.method = method
@@ -115,7 +115,7 @@ public final class HTTPExchange: Sendable {
         var end = begin + limit
         do {
             while true {
-                end = begin + limit + .seconds(body.count / HTTPRequest.slowest)
+                end = begin + limit + .seconds(body.count / HTTPRequest.slowestRate)
                 let left = max(.zero, ContinuousClock.now.duration(to: end))
                 guard let piece = try await next(timeout: min(connection.timeout, left)) else {
                     return body

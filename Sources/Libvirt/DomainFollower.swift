@@ -11,6 +11,7 @@ struct DomainFollower: Sendable {
     let onChange: @Sendable (DomainDirectory) -> Void
     private let clock = SystemClock()
     private var backoff = Backoff()
+    /// The condition of libvirt that was last logged.
     private var condition = Condition.unknown
 
     /// The interval between complete scans, in microseconds.
@@ -18,7 +19,7 @@ struct DomainFollower: Sendable {
     /// The delay of the first scan after connecting, in microseconds; it doubles with each further one. A libvirtd that
     /// has just started reports domains as running, and sends no event when it finds that they have ended.
     private static let firstInterval: Int64 = 1_000_000
-    /// The condition of libvirt that was last logged.
+
     private enum Condition {
         case unknown, absent, failing, answering
     }

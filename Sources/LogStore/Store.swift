@@ -221,6 +221,7 @@ public struct Store: Sendable {
             return true
         }
         if forbidden != nil {
+            // A folder that must not be listed looks like one without files: it is noted.
             do throws(SystemError) {
                 _ = try fileSystem.names(in: layout.path)
             } catch {

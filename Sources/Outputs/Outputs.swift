@@ -5,11 +5,14 @@
 //     OutputService            the outputs of a daemon: starts, stops, reports                   begin here
 //     Engine/
 //       OutputRunner           one output: reads, sends, saves its position
+//       WakeUps                what ends its waits: commits, commands, the stop, time limits
+//       ReportedProblem        which failures are reported and logged: a value without I/O
 //       RecordSource           the store's entries as records, in batches
+//       RemovedText            what the store has removed undelivered, as records
 //       OutputRecord           a record as a destination encodes it
 //       Delivery               what to do with a batch by the answers: a state machine without I/O
 //       OutputDestination      what a protocol has to do                                       implement this
-//       OutputState            the saved positions, and the scope that they belong to
+//       OutputState            the saved positions, and the OutputScope that they belong to
 //       SetAsideFile           records that a destination refused, with the reason
 //       OutputStatus           counters and health
 //     Encoding/                formats that several protocols use

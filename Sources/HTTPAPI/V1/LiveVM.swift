@@ -15,7 +15,7 @@ struct LiveVM {
     var problem: String?
     var domain: Domain?
 
-    private static let uncaptured = "its output is not stored: add a log to its console with guestlog libvirt xml"
+    private static let uncaptured = "its output is not stored: add a log to its console with 'guestlog libvirt xml'"
 
     /// `running`: libvirt reports that, or a console is connected; `waiting`: neither is the case; nil: neither libvirt
     /// nor the hub knows the VM.

@@ -44,6 +44,9 @@ final class OutputRunner: Sendable {
         var cannotRead = false
     }
 
+    /// A command or the stop has interrupted the sending of a batch, which is read again from the saved position.
+    private struct SendInterrupted: Error {}
+
     /// The pause after the store could not be read, in microseconds.
     private static let storePause: Int64 = 5_000_000
 
@@ -76,6 +79,8 @@ final class OutputRunner: Sendable {
             do {
                 try await deliver(&session)
             } catch is ReadTurn.Cancelled {
+                continue
+            } catch is SendInterrupted {
                 continue
             } catch {
                 session.cannotRead = true
@@ -138,8 +143,7 @@ final class OutputRunner: Sendable {
             session.mayHaveUnfinished = true
             update { $0.activity = .sending }
             guard await send(batch, &session) else {
-                // Interrupted: it is read again from the saved position.
-                throw ReadTurn.Cancelled()
+                throw SendInterrupted()
             }
         }
         advance(&session, past: batch)

@@ -117,6 +117,7 @@ struct RELPReader {
 
     /// Maximum size of a frame: answers are short.
     private static let longestFrame = 16 << 10
+    private static let malformed = HTTPClientError(.protocolViolation, "the answer is not RELP")
 
     mutating func append(_ more: [UInt8]) {
         bytes += more
@@ -127,12 +128,15 @@ struct RELPReader {
         // A head is three words; the third ends with a blank, or with LF when there are no data.
         let words = bytes.prefix(64).split(separator: UInt8(ascii: " "), maxSplits: 3, omittingEmptySubsequences: false)
         guard words.count >= 3, !words[2].isEmpty || words.count > 3 else {
-            return try tooLong(bytes.count > 64)
+            guard bytes.count <= 64 else {
+                throw Self.malformed
+            }
+            return nil
         }
         let length = words[2].prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         guard let transaction = Self.number(words[0]), let count = Self.number(length), count <= Self.longestFrame
         else {
-            throw HTTPClientError(.protocolViolation, "the answer is not RELP")
+            throw Self.malformed
         }
         guard length.endIndex < bytes.count else {
             return nil
@@ -142,7 +146,7 @@ struct RELPReader {
             return nil
         }
         guard bytes[start + count] == Lines.feed else {
-            throw HTTPClientError(.protocolViolation, "the answer is not RELP")
+            throw Self.malformed
         }
         let frame = Frame(
             transaction: transaction,
@@ -151,13 +155,6 @@ struct RELPReader {
         )
         bytes.removeFirst(start + count + 1)
         return frame
-    }
-
-    private func tooLong(_ isTooLong: Bool) throws -> Frame? {
-        guard !isTooLong else {
-            throw HTTPClientError(.protocolViolation, "the answer is not RELP")
-        }
-        return nil
     }
 
     private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
