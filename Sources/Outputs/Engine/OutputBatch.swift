@@ -37,6 +37,15 @@ struct OutputBatch: Sendable {
         bytes.reserveCapacity(OutputLimits.batch + OutputLimits.batch / 4)
     }
 
+    /// Adds a record of the stream with the index `origin` in `origins`.
+    mutating func append(_ record: OutputRecord, origin: Int, for destination: any OutputDestination) {
+        let start = bytes.count
+        destination.encode(record, to: &bytes)
+        var item = Item(range: start..<bytes.count, origin: origin, id: record.id, time: record.time)
+        (item.isPartial, item.continuesPart) = (record.isPartial, record.continuesPart)
+        items.append(item)
+    }
+
     /// Appends the encoded form of one record to `out`.
     func append(_ item: Int, to out: inout [UInt8]) {
         bytes.withUnsafeBytes { out.append(contentsOf: UnsafeRawBufferPointer(rebasing: $0[items[item].range])) }

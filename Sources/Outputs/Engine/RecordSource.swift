@@ -142,7 +142,7 @@ final class RecordSource: @unchecked Sendable {
         }
         let positions = entries.cursor.positions
         var hasRest = false
-        let read = removed.look(
+        let read = removed.scan(
             reached: { stream in
                 streamIndexes[stream.id].map { index in
                     let isRead = entries.hasRead(stream.id, to: stream.end)
@@ -216,12 +216,12 @@ final class RecordSource: @unchecked Sendable {
         decoded.withText { text -> Void in
             guard !redaction.isEmpty else {
                 record.text = text
-                return add(record, stream, to: &batch)
+                return batch.append(record, origin: stream, for: destination)
             }
             record.fields = record.fields.map(redaction.redact)
             (redaction.redact(text) ?? []).withUnsafeBytes { redacted in
                 record.text = redacted.isEmpty ? text : redacted
-                add(record, stream, to: &batch)
+                batch.append(record, origin: stream, for: destination)
             }
         }
     }
@@ -256,12 +256,8 @@ final class RecordSource: @unchecked Sendable {
                 stored: event.time,
                 text: text
             )
-            add(record, stream, to: &batch)
+            batch.append(record, origin: stream, for: destination)
         }
-    }
-
-    private func add(_ record: OutputRecord, _ stream: Int, to batch: inout OutputBatch) {
-        batch.append(record, origin: stream, for: destination)
     }
 
     /// A record's own time with its nanoseconds; nil for one before 1970, which most receivers cannot express: they get

@@ -29,16 +29,16 @@ struct RemovedText {
     /// Finds what was removed since `progress` was saved; `begin` is when that was.
     init(_ settings: OutputSettings, store: Store, progress: [StreamID: StreamProgress], begin: Timestamp) {
         (self.settings, self.store, self.progress, self.begin) = (settings, store, progress, begin)
-        _ = look(reached: { _ in nil }, sendsRest: { _ in false })
+        _ = scan(reached: { _ in nil }, sendsRest: { _ in false })
     }
 
-    /// Whether VMs were removed since the last look.
+    /// Whether VMs were removed since the last scan.
     var hasChanged: Bool { store.removalStatus != known }
 
-    /// Looks for removed text that was not delivered; `reached` tells how far a stream was read that was there since the
-    /// output began, `sendsRest` whether it ends with an unfinished line that is sent now: the next look tells its loss.
+    /// Finds removed text that was not delivered; `reached` tells how far a stream was read that was there since the
+    /// output began, `sendsRest` whether it ends with an unfinished line that is sent now: the next scan tells its loss.
     /// Returns where those are that were read to their ends.
-    mutating func look(
+    mutating func scan(
         reached: (RemovedStream) -> StreamProgress?,
         sendsRest: (StreamID) -> Bool
     ) -> [StreamID: StreamProgress] {
@@ -63,7 +63,7 @@ struct RemovedText {
             let present = reached(stream)
             let last = present ?? progress[stream.id]
             guard last != nil || stream.removed > begin, let vm = VMIdentity(directoryName: stream.id.vm),
-                isSelected(stream.id.stream, of: vm)
+                settings.scope.contains(stream.id, of: vm)
             else {
                 continue
             }
@@ -75,10 +75,6 @@ struct RemovedText {
             }
         }
         return read
-    }
-
-    private func isSelected(_ stream: StreamName, of vm: VMIdentity) -> Bool {
-        settings.streams?.contains(stream) ?? true && settings.vms.contains(vm)
     }
 
     var hasLosses: Bool { !losses.isEmpty }
@@ -149,14 +145,5 @@ extension OutputBatch {
         moved[stream.id] = StreamProgress(cursor: Cursor(offset: stream.end), time: time)
         gaps += 1
         gapBytes += bytes ?? 0
-    }
-
-    /// Adds a record of the stream with the index `origin` in `origins`.
-    mutating func append(_ record: OutputRecord, origin: Int, for destination: any OutputDestination) {
-        let start = bytes.count
-        destination.encode(record, to: &bytes)
-        var item = Item(range: start..<bytes.count, origin: origin, id: record.id, time: record.time)
-        (item.isPartial, item.continuesPart) = (record.isPartial, record.continuesPart)
-        items.append(item)
     }
 }
