@@ -22,11 +22,11 @@ public struct Backoff: Sendable {
     /// Whether the delay has reached its maximum.
     public var isSlow: Bool { delay == longest }
 
-    /// The next delay, longer or shorter by up to half of it, so that many clients of a server do not come at once when it
-    /// is there again.
-    public mutating func nextSpread() -> Int64 {
+    /// A part of the next delay, from half of it for a `random` of 0 to all of it for 1, so that many clients of a server do
+    /// not come at once when it is there again.
+    public mutating func nextSpread(random: Double = .random(in: 0..<1)) -> Int64 {
         let delay = next()
-        return Int64.random(in: delay / 2...delay * 3 / 2)
+        return delay / 2 + Int64(Double(delay) * random / 2)
     }
 
     /// The next delay.

@@ -35,6 +35,8 @@ struct Delivery: Sendable {
     private var queue: [[Int]] = []
     private var phase = Phase.finished
     private var backoff = Delivery.freshBackoff
+    /// Spreads the attempts of many hosts: from 0 to 1.
+    private var random = 0.0
     /// The VM of each item, and the number of VMs that are delivered.
     private var owners: [Int] = []
     private var ownerCount = 0
@@ -81,6 +83,7 @@ struct Delivery: Sendable {
 
     /// The destination has answered the last `send`. `random`, from 0 to 1, spreads the attempts of many hosts.
     mutating func handle(_ result: SendResult, random: Double) -> Action {
+        self.random = min(max(random, 0), 1)
         guard case .sending(let sent) = phase else {
             return next()
         }
@@ -92,19 +95,19 @@ struct Delivery: Sendable {
             lastRejection = reason ?? lastRejection
             return next()
         case .items(let results):
-            return handle(results, sent, random)
+            return handle(results, sent)
         case .tooLarge(let reason):
-            return divide(sent, reason, random)
+            return divide(sent, reason)
         case .refused(let reason):
-            return divide(sent, reason, random)
+            return divide(sent, reason)
         case .unavailable(let reason, let retryAfter):
-            return retry(sent, reason, retryAfter, random)
+            return retry(sent, reason, retryAfter)
         }
     }
 
-    private mutating func handle(_ results: [ItemResult], _ sent: [Int], _ random: Double) -> Action {
+    private mutating func handle(_ results: [ItemResult], _ sent: [Int]) -> Action {
         guard results.count == sent.count else {
-            return retry(sent, "the destination answered for \(results.count) of \(sent.count) records", nil, random)
+            return retry(sent, "the destination answered for \(results.count) of \(sent.count) records", nil)
         }
         var again: [Int] = []
         var reason: String?
@@ -129,16 +132,16 @@ struct Delivery: Sendable {
         guard let reason else {
             return next()
         }
-        return retry(again, reason, nil, random)
+        return retry(again, reason, nil)
     }
 
-    private mutating func divide(_ sent: [Int], _ reason: String, _ random: Double) -> Action {
+    private mutating func divide(_ sent: [Int], _ reason: String) -> Action {
         guard sent.count == 1 else {
             queue.insert(contentsOf: [Array(sent[..<(sent.count / 2)]), Array(sent[(sent.count / 2)...])], at: 0)
             return next()
         }
         guard !isDoubted else {
-            return retry(sent, Self.doubt(reason), nil, random)
+            return retry(sent, Self.doubt(reason), nil)
         }
         setAside(sent[0], reason)
         return next()
@@ -174,18 +177,16 @@ struct Delivery: Sendable {
         backoff = Self.freshBackoff
     }
 
-    private mutating func retry(_ items: [Int], _ reason: String, _ retryAfter: Duration?, _ random: Double) -> Action {
+    private mutating func retry(_ items: [Int], _ reason: String, _ retryAfter: Duration?) -> Action {
         queue.insert(items, at: 0)
         phase = .waiting
         problem = reason
         counters.retries += 1
-        let spread = min(max(random, 0), 1)
-        let delay = backoff.next()
-        let own = delay / 2 + Int64(Double(delay) * spread / 2)
+        let own = backoff.nextSpread(random: random)
         // Not before the time that the destination names, and at most a quarter later; but one that asks for no pause is
         // given one in any case.
         let asked = min(retryAfter?.wholeMicroseconds ?? 0, Self.longestAsked)
-        return .wait(microseconds: max(own, asked + Int64(Double(asked) * spread / 4)))
+        return .wait(microseconds: max(own, asked + Int64(Double(asked) * random / 4)))
     }
 
     /// A destination may ask for any time; after an hour it is tried in any case.
