@@ -141,32 +141,3 @@ struct HTTPOutput: Sendable {
         return words.isEmpty ? "" : ": " + words
     }
 }
-
-/// The field `Retry-After` (RFC 9110, section 10.2.3).
-enum RetryAfter {
-    private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-
-    /// The delay that `value` asks for, seconds or a date; nil when it is malformed, or a date that has passed.
-    static func delay(_ value: String, now: Timestamp) -> Duration? {
-        if let seconds = Int64(value), seconds >= 0 {
-            return .seconds(min(seconds, 86_400))
-        }
-        // Sun, 06 Nov 1994 08:49:37 GMT
-        let words = value.split(separator: " ")
-        guard words.count == 6, words[5] == "GMT", let day = Int(words[1]),
-            let month = months.firstIndex(of: String(words[2])), let year = Int(words[3])
-        else {
-            return nil
-        }
-        let time = words[4].split(separator: ":").compactMap { Int($0) }
-        guard time.count == 3 else {
-            return nil
-        }
-        let civil = CivilTime(year: year, month: month + 1, day: day, hour: time[0], minute: time[1], second: time[2])
-        guard civil.isValid else {
-            return nil
-        }
-        let delay = Timestamp(utc: civil).microseconds - now.microseconds
-        return delay > 0 ? .microseconds(delay) : nil
-    }
-}
