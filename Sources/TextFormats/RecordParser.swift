@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// Parses the JSON object of a record, without a tree: members become fields. Nesting and size are limited by the line.
 struct RecordParser {
-    private let bytes: UnsafeRawBufferPointer
-    private var offset = 0
+    private var scanner: JSONScanner
     /// Whether a value was an array of bytes.
     private var hasBytes = false
     /// Whether the last member's value was neither a string, nor several, nor bytes.
     private var isLiteral = false
 
     init(_ bytes: UnsafeRawBufferPointer) {
-        self.bytes = bytes
+        scanner = JSONScanner(bytes)
     }
 
     /// Whether a JSON value is read as bytes: it is an array of numbers 0–255, or of such arrays.
@@ -30,23 +31,23 @@ struct RecordParser {
 
     /// The fields of the object that is the whole text; nil when it is something else.
     mutating func record() -> [StructuredRecord.Field]? {
-        skipSpace()
-        guard take(UInt8(ascii: "{")) else {
+        scanner.skipSpace()
+        guard scanner.take(UInt8(ascii: "{")) else {
             return nil
         }
         var fields: [StructuredRecord.Field] = []
-        skipSpace()
-        if !take(UInt8(ascii: "}")) {
+        scanner.skipSpace()
+        if !scanner.take(UInt8(ascii: "}")) {
             repeat {
-                skipSpace()
+                scanner.skipSpace()
                 guard let name = string() else {
                     return nil
                 }
-                skipSpace()
-                guard take(UInt8(ascii: ":")) else {
+                scanner.skipSpace()
+                guard scanner.take(UInt8(ascii: ":")) else {
                     return nil
                 }
-                skipSpace()
+                scanner.skipSpace()
                 isLiteral = false
                 guard let values = values() else {
                     return nil
@@ -54,31 +55,30 @@ struct RecordParser {
                 var field = StructuredRecord.Field(name, values)
                 field.isLiteral = isLiteral
                 fields.append(field)
-                skipSpace()
-            } while take(UInt8(ascii: ","))
-            guard take(UInt8(ascii: "}")) else {
+                scanner.skipSpace()
+            } while scanner.take(UInt8(ascii: ","))
+            guard scanner.take(UInt8(ascii: "}")) else {
                 return nil
             }
         }
-        skipSpace()
-        return offset == bytes.count ? fields : nil
+        scanner.skipSpace()
+        return scanner.offset == scanner.bytes.count ? fields : nil
     }
 
     // MARK: - Values
 
     private mutating func values() -> [[UInt8]]? {
-        guard offset < bytes.count else {
+        switch scanner.current {
+        case nil:
             return nil
-        }
-        switch bytes[offset] {
         case UInt8(ascii: "\""):
             return string().map { [$0] }
         case UInt8(ascii: "["):
-            let start = offset
+            let start = scanner.offset
             if let elements = elements(isNested: false) {
                 return elements
             }
-            offset = start
+            scanner.offset = start
             isLiteral = true
             return text().map { [$0] }
         default:
@@ -89,19 +89,18 @@ struct RecordParser {
 
     /// The values that an array stands for: one of bytes, or several. nil when it is an array of something else.
     private mutating func elements(isNested: Bool) -> [[UInt8]]? {
-        offset += 1
-        skipSpace()
-        if take(UInt8(ascii: "]")) {
+        scanner.offset += 1
+        scanner.skipSpace()
+        if scanner.take(UInt8(ascii: "]")) {
             return [[]]
         }
         var binary: [UInt8] = []
         var several: [[UInt8]] = []
         repeat {
-            skipSpace()
-            guard offset < bytes.count else {
+            scanner.skipSpace()
+            switch scanner.current {
+            case nil:
                 return nil
-            }
-            switch bytes[offset] {
             case UInt8(ascii: "\"") where !isNested:
                 guard let value = string() else {
                     return nil
@@ -118,9 +117,9 @@ struct RecordParser {
                 }
                 binary.append(number)
             }
-            skipSpace()
-        } while take(UInt8(ascii: ","))
-        guard take(UInt8(ascii: "]")), several.isEmpty || binary.isEmpty else {
+            scanner.skipSpace()
+        } while scanner.take(UInt8(ascii: ","))
+        guard scanner.take(UInt8(ascii: "]")), several.isEmpty || binary.isEmpty else {
             return nil
         }
         hasBytes = hasBytes || several.isEmpty
@@ -129,12 +128,12 @@ struct RecordParser {
 
     /// The text of any value, which is skipped.
     private mutating func text() -> [UInt8]? {
-        let start = offset
+        let start = scanner.offset
         var depth = 0
-        while offset < bytes.count {
-            switch bytes[offset] {
+        while let byte = scanner.current {
+            switch byte {
             case UInt8(ascii: "\""):
-                guard string() != nil else {
+                guard scanner.skipString() != nil else {
                     return nil
                 }
                 continue
@@ -142,114 +141,32 @@ struct RecordParser {
                 depth += 1
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
                 if depth == 0 {
-                    return offset > start ? Array(bytes[start..<offset]) : nil
+                    return scanner.offset > start ? Array(scanner.bytes[start..<scanner.offset]) : nil
                 }
                 depth -= 1
                 if depth == 0 {
-                    offset += 1
-                    return Array(bytes[start..<offset])
+                    scanner.offset += 1
+                    return Array(scanner.bytes[start..<scanner.offset])
                 }
             case UInt8(ascii: ","), UInt8(ascii: " "):
                 if depth == 0 {
-                    return offset > start ? Array(bytes[start..<offset]) : nil
+                    return scanner.offset > start ? Array(scanner.bytes[start..<scanner.offset]) : nil
                 }
             default:
                 break
             }
-            offset += 1
+            scanner.offset += 1
         }
         return nil
     }
-
-    // MARK: - Strings
 
     /// The contents of a string; nil when it is malformed.
     private mutating func string() -> [UInt8]? {
-        guard take(UInt8(ascii: "\"")) else {
+        let start = scanner.offset
+        guard let isPlain = scanner.skipString() else {
             return nil
         }
-        var value: [UInt8] = []
-        while offset < bytes.count {
-            let byte = bytes[offset]
-            offset += 1
-            switch byte {
-            case UInt8(ascii: "\""):
-                return value
-            case UInt8(ascii: "\\"):
-                guard appendEscape(to: &value) else {
-                    return nil
-                }
-            default:
-                value.append(byte)
-            }
-        }
-        return nil
-    }
-
-    private mutating func appendEscape(to value: inout [UInt8]) -> Bool {
-        guard offset < bytes.count else {
-            return false
-        }
-        let letter = bytes[offset]
-        offset += 1
-        switch letter {
-        case UInt8(ascii: "n"): value.append(0x0a)
-        case UInt8(ascii: "t"): value.append(0x09)
-        case UInt8(ascii: "r"): value.append(0x0d)
-        case UInt8(ascii: "b"): value.append(0x08)
-        case UInt8(ascii: "f"): value.append(0x0c)
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): value.append(letter)
-        case UInt8(ascii: "u"):
-            guard let scalar = scalar() else {
-                return false
-            }
-            value.append(contentsOf: String(scalar).utf8)
-        default: return false
-        }
-        return true
-    }
-
-    /// The character of a `\u` escape, or of two that are a surrogate pair; U+FFFD for half of one.
-    private mutating func scalar() -> Character? {
-        guard let unit = unit() else {
-            return nil
-        }
-        guard UTF16.isLeadSurrogate(unit), offset + 1 < bytes.count, bytes[offset] == UInt8(ascii: "\\"),
-            bytes[offset + 1] == UInt8(ascii: "u")
-        else {
-            return Character(Unicode.Scalar(unit) ?? "\u{fffd}")
-        }
-        let start = offset
-        offset += 2
-        guard let second = self.unit(), UTF16.isTrailSurrogate(second) else {
-            offset = start
-            return "\u{fffd}"
-        }
-        return String(decoding: [unit, second], as: UTF16.self).first
-    }
-
-    private mutating func unit() -> UInt16? {
-        guard offset + 4 <= bytes.count else {
-            return nil
-        }
-        let digits = String(decoding: bytes[offset..<offset + 4], as: UTF8.self)
-        offset += 4
-        return digits.hasPrefix("+") || digits.hasPrefix("-") ? nil : UInt16(digits, radix: 16)
-    }
-
-    // MARK: - Bytes
-
-    private mutating func skipSpace() {
-        while offset < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[offset]) {
-            offset += 1
-        }
-    }
-
-    private mutating func take(_ byte: UInt8) -> Bool {
-        guard offset < bytes.count, bytes[offset] == byte else {
-            return false
-        }
-        offset += 1
-        return true
+        let contents = UnsafeRawBufferPointer(rebasing: scanner.bytes[start + 1..<scanner.offset - 1])
+        return isPlain ? Array(contents) : GoEscape.decode(contents)
     }
 }
