@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import GuestChannel
+import LogModel
 import TextFormats
 
 /// The protocols that one port serves, told apart by the first bytes of a connection.
@@ -37,7 +38,7 @@ enum GuestProtocol: Hashable {
 
     /// Whether PRI begins `bytes`; false when they are too few.
     private static func detectPriority(_ bytes: [UInt8]) throws(UnknownProtocol) -> Bool {
-        let digits = bytes.dropFirst().prefix { isDigit($0) }
+        let digits = bytes.dropFirst().prefix(while: \.isDecimalDigit)
         guard digits.count <= 3, digits.endIndex == bytes.count || bytes[digits.endIndex] == UInt8(ascii: ">"),
             digits.endIndex == bytes.count || !digits.isEmpty
         else {
@@ -64,7 +65,7 @@ enum GuestProtocol: Hashable {
             return nil
         }
         let (word, next) = (bytes[..<end], bytes[end + 1])
-        if word.allSatisfy({ isDigit($0) }), next == UInt8(ascii: "<") {
+        if word.allSatisfy(\.isDecimalDigit), next == UInt8(ascii: "<") {
             return .syslog(.octetCounting)
         }
         guard word.allSatisfy({ (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }), "/*".utf8.contains(next) else {
@@ -77,12 +78,10 @@ enum GuestProtocol: Hashable {
     private static let longestName = 64
 
     private static func isNamePart(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: "_") || isDigit(byte) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte & 0xdf)
+        byte == UInt8(ascii: "_") || byte.isDecimalDigit
+            || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte & 0xdf)
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-    }
 }
 
 /// A connection that begins with none of the protocols.

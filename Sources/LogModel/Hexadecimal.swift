@@ -39,6 +39,10 @@ extension UInt8 {
         value < 10 ? UInt8(ascii: "0") + value : ten + value - 10
     }
 
+    /// Whether this is a decimal digit in ASCII.
+    @inlinable
+    public var isDecimalDigit: Bool { self &- UInt8(ascii: "0") <= 9 }
+
     /// The value of this hexadecimal digit in ASCII; nil if it is not a digit.
     public var hexadecimalValue: UInt8? {
         switch self {

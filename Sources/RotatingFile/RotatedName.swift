@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// The name of a file of a rotated log, in relation to the name of the live file. Names are ordered by the age of
 /// their files, the oldest first.
 ///
@@ -37,20 +39,19 @@ public struct RotatedName: Hashable, Comparable {
         }
         isCompressed = compression != nil
         suffix = suffix.dropFirst().dropLast(compression?.count ?? 0)
-        let isDigit = { (byte: UInt8) in (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-        guard let first = suffix.first, isDigit(first) else {
+        guard let first = suffix.first, first.isDecimalDigit else {
             return nil
         }
         if suffix.count <= Self.longestNumber {
-            guard separator == UInt8(ascii: "."), suffix.allSatisfy(isDigit) else {
+            guard separator == UInt8(ascii: "."), suffix.allSatisfy(\.isDecimalDigit) else {
                 return nil
             }
             age = .numbered(suffix.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) })
             return
         }
-        let isDatePart = { (byte: UInt8) in isDigit(byte) || "-.T_:Z+".utf8.contains(byte) }
+        let isDatePart = { (byte: UInt8) in byte.isDecimalDigit || "-.T_:Z+".utf8.contains(byte) }
         guard separator == UInt8(ascii: ".") || separator == UInt8(ascii: "-"),
-            suffix.count(where: isDigit) >= Self.shortestDate, suffix.allSatisfy(isDatePart)
+            suffix.count(where: \.isDecimalDigit) >= Self.shortestDate, suffix.allSatisfy(isDatePart)
         else {
             return nil
         }

@@ -15,13 +15,15 @@ public enum WrittenTimestamp {
 
     /// Ten digits are seconds, each three more a thousandth; decimals may follow.
     private static func number(_ text: UnsafeRawBufferPointer) -> Int64? {
-        let whole = text.prefix { isDigit($0) }
+        let whole = text.prefix(while: \.isDecimalDigit)
         guard [10, 13, 16, 19].contains(whole.count) else {
             return nil
         }
         let rest = text[whole.endIndex...]
         let decimals = rest.dropFirst()
-        guard rest.isEmpty || (rest.first == UInt8(ascii: ".") && !decimals.isEmpty && decimals.allSatisfy(isDigit))
+        guard
+            rest.isEmpty
+                || (rest.first == UInt8(ascii: ".") && !decimals.isEmpty && decimals.allSatisfy(\.isDecimalDigit))
         else {
             return nil
         }
@@ -48,7 +50,7 @@ public enum WrittenTimestamp {
             written[10] = UInt8(ascii: "T")
         }
         let hasDecimals = text.count > 19 && [UInt8(ascii: "."), UInt8(ascii: ",")].contains(text[19])
-        let end = hasDecimals ? written[20...].firstIndex { !isDigit($0) } ?? written.count : 19
+        let end = hasDecimals ? written[20...].firstIndex { !$0.isDecimalDigit } ?? written.count : 19
         var rest = written[end...]
         written.removeSubrange(end...)
         guard rest.isEmpty else {
@@ -91,5 +93,4 @@ public enum WrittenTimestamp {
         }
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// A message divided into tokens, with what varies from one to the next replaced by a mask: numbers, addresses,
 /// identifiers, times, quoted texts and paths.
 struct MessageShape {
@@ -44,7 +46,7 @@ struct MessageShape {
     /// A kernel's time stamp at the beginning is no part of the message.
     private static func skipStamp(_ message: UnsafeRawBufferPointer, _ end: Int) -> Int {
         guard end > 0, message[0] == UInt8(ascii: "["), let close = message[..<min(end, 24)].firstIndex(of: 0x5d),
-            message[1..<close].allSatisfy({ isDigit($0) || $0 == 0x20 || $0 == UInt8(ascii: ".") })
+            message[1..<close].allSatisfy({ $0.isDecimalDigit || $0 == 0x20 || $0 == UInt8(ascii: ".") })
         else {
             return 0
         }
@@ -94,10 +96,8 @@ struct MessageShape {
         guard let first = word.first else {
             return false
         }
-        return first == UInt8(ascii: "/") && word.count > 1 || word.contains(where: isDigit)
+        return first == UInt8(ascii: "/") && word.count > 1 || word.contains(where: \.isDecimalDigit)
     }
-
-    private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") <= 9 }
 
     private static func isSign(_ byte: UInt8) -> Bool { "[](){}<>,;:.'\"!?".utf8.contains(byte) }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LogModel
+
 /// The kernel's time stamp (`print_time` in kernel/printk/printk.c): `[`, seconds in at least five columns, `.`, six
 /// digits, `]`, then a space or `[`, which begins the caller that CONFIG_PRINTK_CALLER adds. NetBSD's has seven digits, and
 /// four columns or more before the point.
@@ -15,12 +17,12 @@ public enum KernelStamp {
     /// Whether a stamp, or `<N>` and a stamp, begins at `start`, where `[` or `<` is.
     public static func match(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Match {
         // Nearly all brackets are decided by the next byte.
-        if start + 1 < bytes.count, bytes[start + 1] != UInt8(ascii: " "), !isDigit(bytes[start + 1]) {
+        if start + 1 < bytes.count, bytes[start + 1] != UInt8(ascii: " "), !bytes[start + 1].isDecimalDigit {
             return .none
         }
         // A program's number in brackets has less than the columns of seconds.
         if bytes[start] == UInt8(ascii: "["), start + 4 < bytes.count, bytes[start + 4] != UInt8(ascii: " "),
-            !isDigit(bytes[start + 4])
+            !bytes[start + 4].isDecimalDigit
         {
             return .none
         }
@@ -95,13 +97,10 @@ public enum KernelStamp {
 
     private static func digits(_ bytes: UnsafeRawBufferPointer, from start: Int, most: Int) -> Int {
         var offset = start
-        while offset < bytes.count, offset - start < most, isDigit(bytes[offset]) {
+        while offset < bytes.count, offset - start < most, bytes[offset].isDecimalDigit {
             offset += 1
         }
         return offset - start
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool {
-        byte &- UInt8(ascii: "0") <= 9
-    }
 }

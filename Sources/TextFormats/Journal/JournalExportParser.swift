@@ -258,16 +258,13 @@ public struct JournalExportParser: Sendable {
 
     /// Letters in upper case, digits and underscores; no digit first. Lower case is accepted: programs use it.
     private static func isName(_ name: ArraySlice<UInt8>) -> Bool {
-        guard (1...longestName).contains(name.count), let first = name.first, !isDigit(first) else {
+        guard (1...longestName).contains(name.count), let first = name.first, !first.isDecimalDigit else {
             return false
         }
         return name.allSatisfy { byte in
-            isDigit(byte) || byte == UInt8(ascii: "_") || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte & 0xdf)
+            byte.isDecimalDigit || byte == UInt8(ascii: "_")
+                || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte & 0xdf)
         }
-    }
-
-    private static func isDigit(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
     }
 
     // MARK: - Fields

@@ -22,7 +22,7 @@ extension SeverityWords {
         guard line.takeProgramTime() || first == UInt8(ascii: "[") else {
             return nil
         }
-        let isLogcat = isDigit(first) && start.isAtLogcatTime
+        let isLogcat = first.isDecimalDigit && start.isAtLogcatTime
         for field in 0..<6 {
             if let severity = ofLevelTag(line) ?? ofAngleTag(line) ?? ofCapitals(line) ?? ofFile(line) ?? ofParts(line)
                 ?? ofSeparatedWord(line) ?? ofSeparatedLetter(line) ?? (isLogcat && field > 0 ? ofLogcat(line) : nil)
@@ -157,7 +157,6 @@ extension SeverityWords {
         }
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 }
 
 extension ConsoleLine {
