@@ -9,13 +9,13 @@ extension Configuration {
     /// Throws when the file cannot be read at all.
     public static func paths(
         in file: String
-    ) throws(ConfigurationError) -> (paths: Configuration?, error: ConfigurationError?) {
+    ) throws(ConfigurationError) -> (paths: ReaderPaths?, error: ConfigurationError?) {
         paths(in: try ConfigurationError.text(of: file), of: file)
     }
 
-    static func paths(in text: String, of file: String) -> (paths: Configuration?, error: ConfigurationError?) {
+    static func paths(in text: String, of file: String) -> (paths: ReaderPaths?, error: ConfigurationError?) {
         do throws(ConfigurationError) {
-            return (try Configuration(file: file, text: text), nil)
+            return (ReaderPaths(try Configuration(file: file, text: text)), nil)
         } catch {
             return (try? paths(despiteErrorsIn: text, of: file), error)
         }
@@ -24,7 +24,7 @@ extension Configuration {
     private static func paths(
         despiteErrorsIn text: String,
         of file: String
-    ) throws(ConfigurationError) -> Configuration {
+    ) throws(ConfigurationError) -> ReaderPaths {
         let top: ConfigurationReader
         if let whole = try? ConfigurationReader(file: file, text: text) {
             top = whole
@@ -36,9 +36,9 @@ extension Configuration {
                 throw ConfigurationError(file: file, line: nil, message: "\(key) has no value")
             }
         }
-        var paths = Configuration()
-        try paths.readPaths(top)
-        return paths
+        var configuration = Configuration()
+        try configuration.readPaths(top)
+        return ReaderPaths(configuration)
     }
 
     private static let pathKeys = ["store", "runtime", "socket"]
@@ -57,5 +57,18 @@ extension Configuration {
         return lines.filter { line in
             pathKeys.contains(line.prefix { $0 != ":" }.filter { !"\"' ".contains($0) }) && line.first != " "
         }.joined(separator: "\n")
+    }
+}
+
+/// Where a command that reads finds the store, and the daemon.
+public struct ReaderPaths: Hashable, Sendable {
+    /// The store's folder.
+    public var store: String
+    /// The daemon's socket.
+    public var socket: String
+
+    /// Those of `configuration`.
+    public init(_ configuration: Configuration = Configuration()) {
+        (store, socket) = (configuration.store, configuration.socket)
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import GuestlogService
 import LogModel
 import LogStore
 import Query

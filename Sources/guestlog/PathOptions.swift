@@ -49,8 +49,8 @@ struct PathOptions: ParsableArguments {
 
     /// The store and the socket, with the command line's options applied. An error in the configuration file is only
     /// reported, because it must not keep anybody from reading a log, unless it hides which store or daemon is meant.
-    func readerPaths() throws -> (store: String, socket: String) {
-        var paths = Configuration()
+    func readerPaths() throws -> ReaderPaths {
+        var paths = ReaderPaths()
         if let file = configurationFile, store == nil || socket == nil {
             let read = try Configuration.paths(in: file)
             if let error = read.error {
@@ -62,7 +62,9 @@ struct PathOptions: ParsableArguments {
             }
             paths = read.paths ?? paths
         }
-        return (store ?? paths.store, socket ?? paths.socket)
+        paths.store = store ?? paths.store
+        paths.socket = socket ?? paths.socket
+        return paths
     }
 
     /// A client of the daemon. Throws `OtherStore` when a store was named rather than a socket, and the daemon at the
