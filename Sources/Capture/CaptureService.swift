@@ -71,37 +71,17 @@ public final class CaptureService: Sendable {
         lastTurnBefore = left.rings.map(\.lastTurn).filter { $0 > 0 }.max()
         hasLostBefore = left.hasLost
         folders = Mutex([own] + abandoned)
-        let retention = Retention(
-            store: store,
-            total: options.totalQuota(),
-            deletedAge: options.deletedAge,
-            quota: options.quota
-        )
-        let problems = problems
         sealer = try SealerThread(
-            sealer: Sealer(store: store, retention: retention, clock: clock) { error in
-                let problem = "cannot compress a part of a log: \(error)"
-                diagnostics.log(.error, "\(problem); this part stays uncompressed, later parts are unaffected")
-            },
+            sealer: Self.sealer(of: store, options, diagnostics),
             clock: clock,
             diagnostics: diagnostics,
             problems: problems
         )
-        var rings: [InflightRing] = []
-        for number in 0..<options.shards {
-            let path = options.inflight + "/\(left.next)-\(number).ring"
-            let ring = try InflightRing(
-                path: path,
-                capacity: options.ringCapacity,
-                hostBoot: hostBoot,
-                store: options.store
-            )
-            if !ring.isDurable {
-                let notDurable = "in-flight data is kept in memory, and a crash would lose it"
-                let problem = "no room in \(options.inflight): \(notDurable); free space there, then restart guestlog"
-                problems.report("in-flight", problem, .warning, to: diagnostics)
-            }
-            rings.append(ring)
+        let rings = try Self.rings(options, number: left.next, hostBoot)
+        if !rings.allSatisfy(\.isDurable) {
+            let notDurable = "in-flight data is kept in memory, and a crash would lose it"
+            let problem = "no room in \(options.inflight): \(notDurable); free space there, then restart guestlog"
+            problems.report("in-flight", problem, .warning, to: diagnostics)
         }
         writer = try StoreWriter(
             store: store,
@@ -115,9 +95,51 @@ public final class CaptureService: Sendable {
             quota: options.quota,
             fileLimit: DescriptorLimit.raise() / Self.storeShare
         )
+        shards = try Self.shards(of: rings, writer, clock)
+        // The writer owns the sealer.
+        sealer.setFailedSyncAction { [weak writer] in writer?.post { $0.rollAll() } }
+        writer.onReleased = { [statisticsTable, claims] in statisticsTable.forget($0, except: claims) }
+    }
+
+    private static func sealer(of store: Store, _ options: Options, _ diagnostics: Diagnostics) -> Sealer {
+        let retention = Retention(
+            store: store,
+            total: options.totalQuota(),
+            deletedAge: options.deletedAge,
+            quota: options.quota
+        )
+        return Sealer(store: store, retention: retention, clock: options.clock) { error in
+            let problem = "cannot compress a part of a log: \(error)"
+            diagnostics.log(.error, "\(problem); this part stays uncompressed, later parts are unaffected")
+        }
+    }
+
+    /// The rings of all shards, in files with that number.
+    private static func rings(
+        _ options: Options,
+        number: Int,
+        _ hostBoot: String
+    ) throws(SystemError) -> [InflightRing] {
+        var rings: [InflightRing] = []
+        for shard in 0..<options.shards {
+            let ring = try InflightRing(
+                path: options.inflight + "/\(number)-\(shard).ring",
+                capacity: options.ringCapacity,
+                hostBoot: hostBoot,
+                store: options.store
+            )
+            rings.append(ring)
+        }
+        return rings
+    }
+
+    private static func shards(
+        of rings: [InflightRing],
+        _ writer: StoreWriter,
+        _ clock: any HostClock
+    ) throws(SystemError) -> [Shard] {
         var shards: [Shard] = []
         for (number, ring) in rings.enumerated() {
-            let writer = writer
             let shard = Shard(
                 number: number,
                 loop: try EventLoop(clock: clock),
@@ -128,10 +150,7 @@ public final class CaptureService: Sendable {
             )
             shards.append(shard)
         }
-        self.shards = shards
-        // The writer owns the sealer.
-        sealer.setFailedSyncAction { [weak writer] in writer?.post { $0.rollAll() } }
-        writer.onReleased = { [statisticsTable, claims] in statisticsTable.forget($0, except: claims) }
+        return shards
     }
 
     /// The divisor of the process's descriptors for the store's files. Half of the descriptors are for consoles
