@@ -63,7 +63,7 @@ final class ContextSource: StreamEntries {
                 try note(entry)
             } else if !passed.isEmpty {
                 return pass()
-            } else if let line = matches.partial, line.start.offset >= end.offset, opening.filter.admits(line) {
+            } else if let line = matches.unfinished, line.start.offset >= end.offset, opening.filter.admits(line) {
                 try begin(before: line)
             } else {
                 return nil
@@ -189,11 +189,11 @@ final class ContextSource: StreamEntries {
 
     var isFinished: Bool { group == nil && groupStart == nil && passed.isEmpty && matches.isFinished }
 
-    func takePartial() -> Line? {
-        guard let group, let partial = group.partial, let role = takeRole(of: partial) else {
+    func takeUnfinished() -> Line? {
+        guard let group, let unfinished = group.unfinished, let role = takeRole(of: unfinished) else {
             return nil
         }
-        guard var line = group.takePartial() else {
+        guard var line = group.takeUnfinished() else {
             return nil
         }
         line.role = role

@@ -183,33 +183,15 @@ public final class EntrySource: @unchecked Sendable {
 
     /// An incomplete line at the end of a stream that has been silent since `moment`, and its stream, when everything was
     /// read; it counts as processed.
-    func takePartial(silentSince moment: Timestamp) -> (line: Line, stream: Int)? {
-        guard isFollowing, isDrained else {
-            return nil
-        }
-        for index in merger.inputs.indices where !merger.inputs[index].source.isSpeaking(at: moment) {
-            if let line = merger.inputs[index].source.takePartial() {
-                markProcessed(index)
-                return (line, index)
-            }
-        }
-        return nil
+    func takeUnfinished(silentSince moment: Timestamp) -> (line: Line, stream: Int)? {
+        takeUnfinished(ofFirst: merger.inputs.indices) { !$0.isSpeaking(at: moment) }
     }
 
     /// An incomplete line of which nothing was received since `moment`, and its stream, when everything was read; it
     /// counts as processed, and its rest will be a line of its own. Its bytes are valid until the next call. Looks at
     /// every stream.
     public func takeUnfinished(since moment: Timestamp) -> (line: Line, stream: Int)? {
-        guard isFollowing, isDrained else {
-            return nil
-        }
-        for index in merger.inputs.indices where merger.inputs[index].source.isUnfinished(since: moment) {
-            if let line = merger.inputs[index].source.takePartial() {
-                markProcessed(index)
-                return (line, index)
-            }
-        }
-        return nil
+        takeUnfinished(ofFirst: merger.inputs.indices) { $0.isUnfinished(since: moment) }
     }
 
     /// Whether a stream ends with an incomplete line. Looks at every stream.
@@ -217,14 +199,28 @@ public final class EntrySource: @unchecked Sendable {
 
     /// The incomplete line at the end of one stream, whenever it was received; otherwise as `takeUnfinished(since:)`.
     public func takeUnfinished(of stream: StreamID) -> (line: Line, stream: Int)? {
-        guard isFollowing, isDrained, let index = inputs[stream],
-            merger.inputs[index].source.isUnfinished(since: nil),
-            let line = merger.inputs[index].source.takePartial()
-        else {
+        guard let input = inputs[stream] else {
             return nil
         }
-        markProcessed(index)
-        return (line, index)
+        return takeUnfinished(ofFirst: [input]) { $0.isUnfinished(since: nil) }
+    }
+
+    /// The incomplete line of the first of those streams that is wanted and has one, when everything was read; it counts
+    /// as processed.
+    private func takeUnfinished(
+        ofFirst streams: some Sequence<Int>,
+        where isWanted: (any StreamEntries) -> Bool
+    ) -> (line: Line, stream: Int)? {
+        guard isFollowing, isDrained else {
+            return nil
+        }
+        for stream in streams where isWanted(merger.inputs[stream].source) {
+            if let line = merger.inputs[stream].source.takeUnfinished() {
+                markProcessed(stream)
+                return (line, stream)
+            }
+        }
+        return nil
     }
 
     /// Whether `stream` was read up to `offset`, also where nothing was selected.

@@ -9,7 +9,7 @@ public struct Following<Observer: StoreObserver> {
     private let observer: Observer
 
     /// The delay after which an unfinished line is shown to a follower, in microseconds.
-    private static var partialDelay: Int64 { 100_000 }
+    private static var unfinishedDelay: Int64 { 100_000 }
     /// The maximum delay between receipt and commit, in microseconds.
     private static var commitDelay: Int64 { 500_000 }
 
@@ -22,7 +22,7 @@ public struct Following<Observer: StoreObserver> {
     public func answer(_ query: LogQuery, to body: ([UInt8]) async throws -> Void) async throws -> Bool {
         let clock = SystemClock()
         // When to show unfinished lines.
-        var flush: Int64? = clock.monotonicMicroseconds() + Self.partialDelay
+        var flush: Int64? = clock.monotonicMicroseconds() + Self.unfinishedDelay
         let end = query.selection.until?.advanced(byMicroseconds: Self.commitDelay)
         while true {
             let rest = end.map { $0.microseconds - clock.wallMicroseconds() }
@@ -39,13 +39,13 @@ public struct Following<Observer: StoreObserver> {
             switch await observer.wait(microseconds: [pause, rest].compactMap { $0 }.min()) {
             case .changed(let changes):
                 query.note(changes)
-                flush = flush ?? clock.monotonicMicroseconds() + Self.partialDelay
+                flush = flush ?? clock.monotonicMicroseconds() + Self.unfinishedDelay
             case .timeout:
-                let moment = clock.now.advanced(byMicroseconds: -Self.partialDelay)
-                if let partial = query.flushPartials(silentSince: moment) {
-                    try await body(partial)
+                let moment = clock.now.advanced(byMicroseconds: -Self.unfinishedDelay)
+                if let shown = query.flushUnfinished(silentSince: moment) {
+                    try await body(shown)
                 }
-                flush = query.isSpeaking(at: moment) ? clock.monotonicMicroseconds() + Self.partialDelay : nil
+                flush = query.isSpeaking(at: moment) ? clock.monotonicMicroseconds() + Self.unfinishedDelay : nil
             case .closed:
                 return false
             }

@@ -164,8 +164,8 @@ final class LineSource {
     }
 
     /// An incomplete line, if it is selected; the rest will be a line of its own.
-    func takePartial() -> Line? {
-        guard let line = selectedPartial else {
+    func takeUnfinished() -> Line? {
+        guard let line = selectedUnfinished else {
             return nil
         }
         _ = torn.takeShown()
@@ -181,18 +181,18 @@ final class LineSource {
     /// Whether it has an incomplete line, which is selected, of which nothing was received since `moment`; nil: whenever
     /// it was received.
     func isUnfinished(since moment: Timestamp?) -> Bool {
-        moment.map { lastTime <= $0 } ?? true && selectedPartial != nil
+        moment.map { lastTime <= $0 } ?? true && selectedUnfinished != nil
     }
 
-    private var selectedPartial: Line? {
-        guard let line = partial, !filter.filtersByText || filter.admits(line) else {
+    private var selectedUnfinished: Line? {
+        guard let line = unfinished, !filter.filtersByText || filter.admits(line) else {
             return nil
         }
         return line
     }
 
     /// An incomplete line, to be inspected only.
-    var partial: Line? {
+    var unfinished: Line? {
         guard batch == nil, let shown = torn.shown else {
             return nil
         }

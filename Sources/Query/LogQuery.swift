@@ -194,13 +194,13 @@ public final class LogQuery: FollowedSource, @unchecked Sendable {
 
     /// The unfinished lines of streams that have been silent since `moment`, to be shown before their ends are received;
     /// only in formats for people. The rest is appended, or becomes a line of its own when another stream has spoken.
-    func flushPartials(silentSince moment: Timestamp) -> [UInt8]? {
+    func flushUnfinished(silentSince moment: Timestamp) -> [UInt8]? {
         guard !isComplete, rest.isEmpty, writer.canShowEarly else {
             return nil
         }
         labelStreams()
         var out: [UInt8] = []
-        while linesLeft > 0, let (line, stream) = entries.takePartial(silentSince: moment) {
+        while linesLeft > 0, let (line, stream) = entries.takeUnfinished(silentSince: moment) {
             note(line, stream)
             shownEarly[stream] = line.end
             writer.appendEarly(line, input: stream, labels[stream], to: &out)

@@ -223,7 +223,7 @@ public final class PatternWait: FollowedSource, @unchecked Sendable {
             }
         }
         // The unfinished line, unless it was searched before.
-        guard let line = source.partial, line.end > seen else {
+        guard let line = source.unfinished, line.end > seen else {
             return nil
         }
         watched[index].seen = line.end

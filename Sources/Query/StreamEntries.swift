@@ -20,7 +20,7 @@ protocol StreamEntries: AnyObject {
     var isFinished: Bool { get }
 
     /// An incomplete line, if it is selected; the rest will be a line of its own.
-    func takePartial() -> Line?
+    func takeUnfinished() -> Line?
     /// Whether it has an incomplete line of which a part was received within the second after `moment`.
     func isSpeaking(at moment: Timestamp) -> Bool
     /// Whether it has an incomplete line of which nothing was received since `moment`; nil: whenever it was received.

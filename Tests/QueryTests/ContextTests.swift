@@ -129,7 +129,7 @@ struct ContextTests {
             $0.head = 1
         }
         #expect(try query.text().isEmpty)
-        let early = query.flushPartials(silentSince: sample.now.advanced(byMicroseconds: 10_000_000))
+        let early = query.flushUnfinished(silentSince: sample.now.advanced(byMicroseconds: 10_000_000))
         #expect(early == Array("login: ".utf8) && !query.isFinished)
         try sample.append("root\ntwo\nlogin: again\n")
         query.note(.anything)
@@ -158,7 +158,7 @@ struct ContextTests {
         try sample.append("eight\nlogin: ", after: 0)
         prompt.note(.anything)
         #expect(try prompt.text() == "eight\n")
-        let early = prompt.flushPartials(silentSince: sample.now.advanced(byMicroseconds: 10_000_000))
+        let early = prompt.flushUnfinished(silentSince: sample.now.advanced(byMicroseconds: 10_000_000))
         #expect(early.map { String(decoding: $0, as: UTF8.self) } == "login: ")
     }
 

@@ -306,7 +306,7 @@ struct DisplayTests {
                 out += chunk
             }
             let moment = sample.now.advanced(byMicroseconds: 10_000_000)
-            return String(decoding: out + (query.flushPartials(silentSince: moment) ?? []), as: UTF8.self)
+            return String(decoding: out + (query.flushUnfinished(silentSince: moment) ?? []), as: UTF8.self)
         }
         let all = try follow(nil)
         #expect(all.hasSuffix("[web/console0] web login: "), "\(all.debugDescription)")

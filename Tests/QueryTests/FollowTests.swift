@@ -123,14 +123,14 @@ struct FollowTests {
             $0.pattern = try? Pattern("login: ", ignoreCase: false)
         }
         #expect(try one.next() == nil && !one.isFinished)
-        #expect(one.flushPartials(silentSince: .distantFuture) == Array("web login: \n".utf8))
+        #expect(one.flushUnfinished(silentSince: .distantFuture) == Array("web login: \n".utf8))
         #expect(one.isFinished)
         let two = try query(sample) { $0.head = 2 }
         #expect(try two.next() == nil)
-        #expect(two.flushPartials(silentSince: .distantFuture) == Array("web login: ".utf8))
+        #expect(two.flushUnfinished(silentSince: .distantFuture) == Array("web login: ".utf8))
         try sample.append("ro")
         #expect(try all(two).isEmpty)
-        #expect(two.flushPartials(silentSince: .distantFuture) == Array("ro".utf8))
+        #expect(two.flushUnfinished(silentSince: .distantFuture) == Array("ro".utf8))
         try sample.append("ot\n")
         #expect(try all(two) == "ot\n" && !two.isFinished)
         try sample.append("last\nmore\n")
@@ -144,7 +144,7 @@ struct FollowTests {
         try sample.append("web login: ")
         let query = try query(sample)
         #expect(try query.next() == nil)
-        let early = query.flushPartials(silentSince: .distantFuture)
+        let early = query.flushUnfinished(silentSince: .distantFuture)
         #expect(early.map { String(decoding: $0, as: UTF8.self) } == "web login: ")
         try sample.append("[   99.000000] BUG: kernel NULL pointer dereference\n", after: 5_000_000)
         #expect(try all(query) == "\n[   99.000000] BUG: kernel NULL pointer dereference\n")
@@ -176,7 +176,7 @@ struct FollowTests {
         for piece in pieces {
             try sample.append(piece)
             shown += try all(query)
-            shown += query.flushPartials(silentSince: .distantFuture).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            shown += String(decoding: query.flushUnfinished(silentSince: .distantFuture) ?? [], as: UTF8.self)
         }
         #expect(shown == wanted)
     }
@@ -188,13 +188,13 @@ struct FollowTests {
         try sample.append("one\nlogin: ")
         let query = try query(sample)
         #expect(try all(query) == "one\n")
-        let early = query.flushPartials(silentSince: .distantFuture)
+        let early = query.flushUnfinished(silentSince: .distantFuture)
         #expect(early.map { String(decoding: $0, as: UTF8.self) } == "login: ")
-        #expect(query.flushPartials(silentSince: .distantFuture) == nil)
+        #expect(query.flushUnfinished(silentSince: .distantFuture) == nil)
         try sample.append("ro\u{e4}".prefix(2) + "")
-        #expect(query.flushPartials(silentSince: .distantFuture) == nil, "nothing has been read yet")
+        #expect(query.flushUnfinished(silentSince: .distantFuture) == nil, "nothing has been read yet")
         #expect(try all(query) == "")
-        #expect(query.flushPartials(silentSince: .distantFuture).map { String(decoding: $0, as: UTF8.self) } == "ro")
+        #expect(query.flushUnfinished(silentSince: .distantFuture).map { String(decoding: $0, as: UTF8.self) } == "ro")
         try sample.append("ot\r\nPassword: \r\n")
         #expect(try all(query) == "ot\nPassword: \n")
     }
@@ -211,9 +211,9 @@ struct FollowTests {
             try sample.append(first)
             let query = try query(sample)
             #expect(try all(query).isEmpty)
-            let shown = query.flushPartials(silentSince: .distantFuture).map { String(decoding: $0, as: UTF8.self) }
+            let shown = query.flushUnfinished(silentSince: .distantFuture).map { String(decoding: $0, as: UTF8.self) }
             #expect(shown == early, "\(first.debugDescription)")
-            #expect(query.flushPartials(silentSince: .distantFuture) == nil)
+            #expect(query.flushUnfinished(silentSince: .distantFuture) == nil)
             try sample.append(rest)
             #expect(try (shown ?? "") + all(query) == "pred tail\n", "\(first.debugDescription)")
         }

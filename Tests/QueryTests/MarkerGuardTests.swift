@@ -267,7 +267,7 @@ struct MarkerGuardTests {
             now: sample.now
         )
         while try query.next() != nil {}
-        #expect(query.flushPartials(silentSince: .distantFuture) == Array("login: ".utf8))
+        #expect(query.flushUnfinished(silentSince: .distantFuture) == Array("login: ".utf8))
         #expect(query.finishLine() == [Lines.feed])
         #expect(query.finishLine() == [])
     }
