@@ -67,7 +67,7 @@ extension CaptureService {
     public func checkEnd(of vm: VMIdentity, _ done: @escaping @Sendable (SystemError?) -> Void) {
         writer.post { writer in
             do throws(SystemError) {
-                try writer.streams.checkEnd(of: vm)
+                try writer.streams.vms.checkEnd(of: vm)
                 done(nil)
             } catch {
                 done(error)

@@ -64,7 +64,7 @@ extension StoreWriter {
         }
         // What could not be stored of it is not stored later either.
         problems.clear(folder: key.withoutInstance.directoryName)
-        noteWhenOnDisk(nil, of: key, in: try streams.end(key))
+        noteWhenOnDisk(nil, of: key, in: try streams.vms.end(key))
     }
 
     /// Removes the files of empty rings. A ring with bytes that could not be committed, or losses that could not be

@@ -12,7 +12,7 @@ extension StoreWriter: SinkOpening {
     var maySuspend: Bool { !waitsForLocks && !isPressed }
 
     func open(_ key: StreamKey, _ properties: StreamProperties) throws(SystemError) -> OpenedSink {
-        let vm = try streams.store(of: key.vm, waits: waitsForLocks)
+        let vm = try streams.vms.store(of: key.vm, waits: waitsForLocks)
         let now = clock.now
         let writer = try vm.open(key.stream, properties: properties, now: now, waits: waitsForLocks)
         let id = StreamID(vm: vm.vm.directory, stream: key.stream)

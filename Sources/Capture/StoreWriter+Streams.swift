@@ -68,7 +68,7 @@ extension StoreWriter {
             writeUnrecorded(of: sink, at: now)
             release(sink)
         case .closing(let vm, let directory):
-            if streams.closeUnused(vm, in: directory) {
+            if streams.vms.closeUnused(vm, in: directory, hasStreams: streams.hasStreams(of: vm)) {
                 sealer.perform { $0?.forget(vm: directory) }
                 noteReleased(vm)
             }
@@ -123,11 +123,11 @@ extension StoreWriter {
         }
     }
 
-    /// Tells `streams` when what was closed of a VM is on disk: the stream `id`, or all.
+    /// Notes when what was closed of a VM is on disk: the stream `id`, or all.
     func noteWhenOnDisk(_ id: StreamID?, of vm: VMIdentity, in directory: String) {
         sealer.whenOnDisk(id) { [weak self] in
             self?.post { writer in
-                if writer.streams.noteOnDisk(in: directory) {
+                if writer.streams.vms.noteOnDisk(in: directory) {
                     writer.deferred.add(.closing(vm, directory: directory))
                 }
             }

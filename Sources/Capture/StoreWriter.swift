@@ -73,14 +73,8 @@ final class StoreWriter: @unchecked Sendable {
         reserve = Reserve(root: store.root, fileSystem: store.fileSystem)
         inbox = try WorkerInbox()
         scan = rings.map(\.tail)
-        streams = StreamTable(
-            store: store,
-            rings: rings.count,
-            clock: clock,
-            hostBoot: hostBoot,
-            quota: quota,
-            diagnostics: diagnostics
-        )
+        let vms = OpenVMs(of: store, clock: clock, hostBoot: hostBoot, quota: quota, diagnostics: diagnostics)
+        streams = StreamTable(vms, rings: rings.count)
     }
 
     deinit {
