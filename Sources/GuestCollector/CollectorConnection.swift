@@ -31,13 +31,18 @@ final class CollectorConnection: EventHandler, ConversationHost {
     private var isPaused = false
     /// Whether the peer has ended its half.
     private var isAtEnd = false
-    private var isClosed = false
+    private var phase = Phase.open
     /// Whether the peer has sent anything.
     private(set) var hasReceived = false
     /// When it began, or has received last, in monotonic microseconds.
     private(set) var lastReceived: Int64
-    /// Whether it closes when everything is sent.
-    private var isClosing = false
+
+    private enum Phase {
+        case open
+        /// It closes when everything is sent, with that error.
+        case closing((any Error)?)
+        case closed
+    }
 
     /// Bytes read in one turn.
     private static let pieceSize = 64 << 10
@@ -92,7 +97,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
         if readiness.contains(.writable) {
             flush()
         }
-        if !isBlocked, !isPaused, !isAtEnd, !isClosing, !isClosed {
+        if isOpen, !isHeld {
             readOnce()
         } else if !readiness.isDisjoint(with: .hangUp), !isClosed {
             // Nobody reads what waits to be sent.
@@ -100,6 +105,12 @@ final class CollectorConnection: EventHandler, ConversationHost {
             setInterest()
         }
     }
+
+    private var isOpen: Bool { if case .open = phase { true } else { false } }
+    private var isClosed: Bool { if case .closed = phase { true } else { false } }
+
+    /// Whether there is a reason not to read now.
+    private var isHeld: Bool { isBlocked || isPaused || isAtEnd }
 
     /// Counts what a turn took, which began at `start`, and what it left.
     private func finishTurn(since start: Int64) {
@@ -168,7 +179,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
 
     /// Lets the conversation handle what it has.
     private func run() {
-        guard !isClosed, !isClosing else {
+        guard isOpen else {
             return
         }
         guard let conversation else {
@@ -184,16 +195,13 @@ final class CollectorConnection: EventHandler, ConversationHost {
             }
             isBlocked = progress == .blocked
             if progress == .ended {
-                closeAfterOutput()
+                closeAfterOutput(nil)
             }
             setInterest()
         } catch {
-            failure = error
-            closeAfterOutput()
+            closeAfterOutput(error)
         }
     }
-
-    private var failure: (any Error)?
 
     /// Whether nothing waits to be read, stored or sent.
     var isIdle: Bool { output.isEmpty && !isPaused && conversation?.isWaiting != true }
@@ -232,15 +240,18 @@ final class CollectorConnection: EventHandler, ConversationHost {
         if !output.write(to: socket.raw) {
             output.removeAll()
         }
-        if isClosing, output.isEmpty {
-            end(failure)
+        if case .closing(let error) = phase, output.isEmpty {
+            end(error)
         } else {
             setInterest()
         }
     }
 
-    private func closeAfterOutput() {
-        isClosing = true
+    private func closeAfterOutput(_ error: (any Error)?) {
+        guard isOpen else {
+            return
+        }
+        phase = .closing(error)
         flush()
     }
 
@@ -251,7 +262,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
             return
         }
         var wanted: Readiness = []
-        if !isBlocked, !isPaused, !isAtEnd, !isClosing {
+        if isOpen, !isHeld {
             wanted.insert(.readable)
         }
         if !output.isEmpty {
@@ -279,7 +290,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
         guard !isClosed else {
             return
         }
-        isClosed = true
+        phase = .closed
         if let token {
             loop.remove(token)
         }
@@ -296,7 +307,7 @@ final class CollectorConnection: EventHandler, ConversationHost {
 
     /// Reads what has arrived already, at most `drainLimit` pieces. Returns whether that is all, and the log has it.
     func drain() -> Bool {
-        for _ in 0..<Self.drainLimit where !isClosed && !isAtEnd && !isBlocked && !isPaused {
+        for _ in 0..<Self.drainLimit where !isClosed && !isHeld {
             var polled = pollfd(socket.raw)
             guard poll(&polled, 1, 0) == 1 else {
                 return conversation?.isWaiting != true
