@@ -20,7 +20,7 @@ extension Retention {
                 guard extent.kind == .segment, isOld(extent) else {
                     break
                 }
-                freed += try evict([extent], of: stream)
+                freed += try remove([extent], of: stream)
             }
             for extent in times.keys.sorted() where extent.kind == .head && isOld(extent) {
                 freed += try removeHead(extent, layout)

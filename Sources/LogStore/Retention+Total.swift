@@ -56,7 +56,7 @@ extension Retention {
             }
             let largest = share.owner
             do throws(SystemError) {
-                if let more = try evict(share.bytes, of: largest, limit: bound) {
+                if let more = try reduce(vm: largest, by: share.bytes, limit: bound) {
                     freed += more
                     usages[largest] = try self.usage(of: largest, within: 0)
                 } else {

@@ -55,7 +55,7 @@ import Testing
         let limit = fixture.writer.nextOffset - count
         let layout = StreamLayout(path: fixture.store.path(of: fixture.stream))
         while let oldest = try retention.extents(layout).evictable.first, oldest.base < limit {
-            _ = try retention.evict([oldest], of: fixture.stream)
+            _ = try retention.remove([oldest], of: fixture.stream)
         }
     }
 
