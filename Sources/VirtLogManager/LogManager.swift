@@ -37,10 +37,7 @@ public final class LogManager: @unchecked Sendable {
     let capture: CaptureService
     let options: Options
     var logs: [LogPath: LogPipe] = [:]
-    /// Shards that may still have data of an ended log, by its path; numbered, because the next log of that path may
-    /// end soon.
-    private var ending: [LogPath: (shard: Shard, key: StreamKey, number: Int)] = [:]
-    private var endings = 0
+    var ending = EndingLogs()
     var names = LogNames()
     /// The starts of the VMs with open logs, by their UUIDs.
     private var starts: [String: MachineStart] = [:]
@@ -178,49 +175,6 @@ public final class LogManager: @unchecked Sendable {
         }
     }
 
-    /// Runs `then` after all earlier output of a log is in its file, and a log that has ended is closed, but not later than
-    /// `Options.commitWait`: libvirtd has no deadline for a call and locks the VM meanwhile, so it must not wait for a
-    /// disk that hangs. The output reaches the file in its order all the same. A `message` is added to the output of an
-    /// open log.
-    private func afterCommit(of path: LogPath, adding message: [UInt8] = [], _ then: @escaping () -> Void) {
-        guard logs[path] != nil || ending[path] != nil else {
-            return then()
-        }
-        var then: (() -> Void)? = then
-        func runOnce() {
-            let body = then
-            then = nil
-            body?()
-        }
-        let timer = loop.schedule(afterMicroseconds: options.commitWait) { runOnce() }
-        whenCommitted(path, adding: message) { [loop] in
-            loop.cancel(timer)
-            runOnce()
-        }
-    }
-
-    /// Runs `then` after all earlier output of a log is in its file.
-    private func whenCommitted(_ path: LogPath, adding message: [UInt8] = [], _ then: @escaping () -> Void) {
-        let stream = logs[path].map { ($0.shard, $0.key) } ?? ending[path].map { ($0.shard, $0.key) }
-        guard let (shard, key) = stream else {
-            return then()
-        }
-        let then = OnLoop(body: then)
-        shard.loop.post { [capture, loop, log = logs[path]] in
-            log?.drain()
-            log?.put(message)
-            guard log?.isCommitted != true else {
-                return loop.post { then.body() }
-            }
-            capture.commit(key, on: shard) { loop.post { then.body() } }
-        }
-    }
-
-    /// A closure for the loop's thread, passed through other threads.
-    private struct OnLoop: @unchecked Sendable {
-        let body: () -> Void
-    }
-
     private func directory(of path: LogPath) throws(LogManagerError) -> DirectoryHandle {
         do throws(SystemError) {
             return try path.directory()
@@ -327,18 +281,6 @@ public final class LogManager: @unchecked Sendable {
         forgetIfUnused(log.owner)
         onEnd(path.text)
         onChange()
-    }
-
-    /// Data that `shard` still has of a log are written to its file before the path is used again.
-    private func ends(_ path: LogPath, _ key: StreamKey, on shard: Shard) {
-        endings += 1
-        let number = endings
-        ending[path] = (shard, key, number)
-        whenCommitted(path) { [self] in
-            if ending[path]?.number == number {
-                ending[path] = nil
-            }
-        }
     }
 
     private func forgetIfUnused(_ owner: LogOwner) {
