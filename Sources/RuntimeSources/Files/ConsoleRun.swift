@@ -58,7 +58,6 @@ final class ConsoleRun: FileRun {
         return files
     }
 
-    /// The file that is read; nil before `begin`, and when no file exists.
     var path: String? { order.current?.path }
 
     private func position(in file: ConsoleFile) -> ReadPosition {
@@ -85,7 +84,6 @@ final class ConsoleRun: FileRun {
         capture.diagnostics.log(.warning, "\(subject.text): text is lost: \(reason)")
     }
 
-    /// The files that there are now.
     func update(_ files: [ConsoleFile]) {
         order.update(files)
     }

@@ -117,7 +117,7 @@ extension FileSources {
             if let now, now.vm == source.definition.vm, case .console(let files) = now.kind {
                 source.definition = now
                 source.isEnding = false
-                (source.run as? ConsoleRun)?.update(files)
+                source.run?.update(files)
             } else {
                 source.isEnding = now != source.definition
             }

@@ -243,7 +243,7 @@ final class FileSources {
     /// Watches another file of the source, when it has gone on to that one, or waits for it; returns whether it does.
     private func follow(_ source: Followed, _ id: LogFileWatch.ID) -> Bool {
         let awaited = source.run == nil ? source.definition.paths.last : nil
-        let path = (source.run as? ConsoleRun)?.path ?? awaited ?? source.path
+        let path = source.run?.path ?? awaited ?? source.path
         guard path != source.path else {
             return false
         }
