@@ -68,7 +68,6 @@ final class JournalConversation: Conversation {
             ingest.add([StoredRecord(entry)])
         }
         countOmitted()
-        let progress = ingest.advance()
-        return progress == .needsBytes ? (ingest.isIdle ? .ended : .blocked) : progress
+        return ingest.finish()
     }
 }

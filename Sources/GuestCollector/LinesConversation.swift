@@ -46,8 +46,7 @@ final class LinesConversation: Conversation {
             ingest.add([Self.record(buffer[start...])])
             start = buffer.count
         }
-        let progress = ingest.advance()
-        return progress == .needsBytes ? (ingest.isIdle ? .ended : .blocked) : progress
+        return ingest.finish()
     }
 
     private func takeLine() -> ArraySlice<UInt8>? {

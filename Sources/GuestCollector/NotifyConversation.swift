@@ -36,8 +36,7 @@ final class NotifyConversation: Conversation {
         if let record = Self.record(lines) {
             ingest.add([StoredRecord(record, time: now())])
         }
-        let progress = ingest.advance()
-        return progress == .needsBytes ? .ended : progress
+        return ingest.finish()
     }
 
     /// The message as a record: its assignments are fields, its text is the line that says most.

@@ -106,6 +106,15 @@ final class RecordIngest {
         return give()
     }
 
+    /// Gives what waits to the log when nothing is added any more.
+    func finish() -> ConversationState {
+        let progress = advance()
+        guard progress == .needsBytes else {
+            return progress
+        }
+        return isIdle ? .ended : .blocked
+    }
+
     private func give() -> ConversationState {
         switch log.add(waiting, base: base, onSpace: { [weak self] in self?.host.resume() }) {
         case .accepted:

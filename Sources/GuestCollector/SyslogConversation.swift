@@ -68,8 +68,7 @@ final class SyslogConversation: Conversation {
         if let record = frames.finish().flatMap({ storedRecord($0, now()) }) {
             ingest.add([record])
         }
-        let progress = ingest.advance()
-        return progress == .needsBytes ? .ended : progress
+        return ingest.finish()
     }
 
     private func storedRecord(_ frame: SyslogFrames.Frame, _ received: Timestamp) -> StoredRecord? {
