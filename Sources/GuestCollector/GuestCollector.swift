@@ -345,6 +345,6 @@ public final class GuestCollector: @unchecked Sendable {
         }
     }
 
-    /// How many times the list was made.
+    /// How many times the list was made; only tests ask.
     var listings: Int { snapshot.withLock { $0.listings } }
 }

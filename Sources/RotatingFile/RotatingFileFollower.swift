@@ -75,7 +75,7 @@ public final class RotatingFileFollower {
     var copied: LogFileID?
     /// Whether the current file was truncated and is read from its beginning, where there may be a hole.
     var mayBeginWithHole = false
-    /// The number of times that the folder was scanned.
+    /// The number of times that the folder was scanned; only tests ask.
     var scanCount = 0
     private var offset: UInt64 = 0
     private var recent = RecentBytes()
