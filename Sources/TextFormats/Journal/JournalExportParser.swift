@@ -110,37 +110,14 @@ public struct JournalExportParser: Sendable {
                 }
                 state = .line
             case .size(let name):
-                guard let size = takeSize() else {
+                guard try readSize(name) else {
                     return nil
                 }
-                guard size <= limits.value else {
-                    guard name == nil else {
-                        throw .valueTooLong(size)
-                    }
-                    // The line before was text, such as the second line of a value that was not written as binary.
-                    start -= 8
-                    state = .line
-                    continue
-                }
-                state = .value(name: name, kept: [], left: Int(size))
             case .value(let name, var kept, let left):
                 // Taken out of the state, so that it is appended to in place.
                 state = .afterValue
-                let piece = buffer[start..<min(buffer.count, start + left)]
-                if omitsEntry == true {
-                    omitted.bytes += piece.count
-                } else if name != nil {
-                    let room = max(0, limits.entry - size - kept.count)
-                    kept.append(contentsOf: piece.prefix(room))
-                    entry.isTruncated = entry.isTruncated || piece.count > room
-                }
-                start = piece.endIndex
-                guard piece.count == left else {
-                    state = .value(name: name, kept: kept, left: left - piece.count)
+                guard readValue(name, &kept, left) else {
                     return nil
-                }
-                if let name {
-                    add(name, kept)
                 }
             case .afterValue:
                 guard start < buffer.count else {
@@ -268,6 +245,45 @@ public struct JournalExportParser: Sendable {
     }
 
     // MARK: - Fields
+
+    /// Reads the size of a value; false when more bytes are needed.
+    private mutating func readSize(_ name: [UInt8]?) throws(JournalExportFault) -> Bool {
+        guard let size = takeSize() else {
+            return false
+        }
+        guard size <= limits.value else {
+            guard name == nil else {
+                throw .valueTooLong(size)
+            }
+            // The line before was text, such as the second line of a value that was not written as binary.
+            start -= 8
+            state = .line
+            return true
+        }
+        state = .value(name: name, kept: [], left: Int(size))
+        return true
+    }
+
+    /// Reads what came of a value of which `left` bytes follow; false when more bytes are needed.
+    private mutating func readValue(_ name: [UInt8]?, _ kept: inout [UInt8], _ left: Int) -> Bool {
+        let piece = buffer[start..<min(buffer.count, start + left)]
+        if omitsEntry == true {
+            omitted.bytes += piece.count
+        } else if name != nil {
+            let room = max(0, limits.entry - size - kept.count)
+            kept.append(contentsOf: piece.prefix(room))
+            entry.isTruncated = entry.isTruncated || piece.count > room
+        }
+        start = piece.endIndex
+        guard piece.count == left else {
+            state = .value(name: name, kept: kept, left: left - piece.count)
+            return false
+        }
+        if let name {
+            add(name, kept)
+        }
+        return true
+    }
 
     private mutating func takeSize() -> UInt64? {
         guard buffer.count - start >= 8 else {
