@@ -31,6 +31,22 @@ extension Configuration {
             try section.refuse(Self.storedKeys) { _ in "has no effect with on-demand, which stores nothing: remove one"
             }
         }
+        let capture = try readCapture(section)
+        if kind == "path" {
+            try readPattern(section, location, capture)
+        } else {
+            try readDefinition(section, kind, location, capture, isOnDemand: isOnDemand)
+        }
+    }
+
+    /// How what a console sends is captured.
+    private struct ConsoleCapture {
+        var stream: StreamName
+        var rate: RateLimit?
+        var plainFile: StreamOptions.PlainFile?
+    }
+
+    private func readCapture(_ section: ConfigurationReader) throws(ConfigurationError) -> ConsoleCapture {
         let stream = try section.streamName("stream") ?? .console0
         let rate = try self.rate(section)
         var limits = RotationLimits.default
@@ -40,16 +56,38 @@ extension Configuration {
         if plain == nil {
             try section.refuse(["plain-size", "plain-backups"]) { _ in "has no effect without plain-file: set it too" }
         }
-        if kind == "path" {
-            do {
-                patterns.append(
-                    try DiscoveryPattern(location, stream: stream, plainFile: plain, plainLimits: limits, rate: rate)
-                )
-            } catch {
-                throw section.error(at: kind, "\(error)")
-            }
-            return
+        let plainFile = plain.map { StreamOptions.PlainFile(path: $0, limits: limits) }
+        return ConsoleCapture(stream: stream, rate: rate, plainFile: plainFile)
+    }
+
+    /// Reads consoles that are discovered by the paths of their sockets.
+    private mutating func readPattern(
+        _ section: ConfigurationReader,
+        _ path: String,
+        _ capture: ConsoleCapture
+    ) throws(ConfigurationError) {
+        do {
+            let pattern = try DiscoveryPattern(
+                path,
+                stream: capture.stream,
+                plainFile: capture.plainFile?.path,
+                plainLimits: capture.plainFile?.limits ?? .default,
+                rate: capture.rate
+            )
+            patterns.append(pattern)
+        } catch {
+            throw section.error(at: "path", "\(error)")
         }
+    }
+
+    /// Reads a console that is named.
+    private mutating func readDefinition(
+        _ section: ConfigurationReader,
+        _ kind: String,
+        _ location: String,
+        _ capture: ConsoleCapture,
+        isOnDemand: Bool
+    ) throws(ConfigurationError) {
         guard let name = try section.text("name") else {
             throw section.error(at: nil, "name is missing: the VM's name")
         }
@@ -60,19 +98,18 @@ extension Configuration {
             name: name,
             uuid: try section.uuid("uuid"),
             namespace: try section.text("namespace"),
-            stream: stream
+            stream: capture.stream
         )
-        let plainFile = plain.map { StreamOptions.PlainFile(path: $0, limits: limits) }
         do throws(DefinitionError) {
             let console = try ConsoleHub.Definition(
                 key: key,
                 endpoint: endpoint,
-                plainFile: plainFile,
-                rate: rate,
+                plainFile: capture.plainFile,
+                rate: capture.rate,
                 isOnDemand: isOnDemand
             )
             if let conflict = consoles.lazy.compactMap({ console.conflict(with: $0) }).first {
-                conflicts.append(section.error(at: nil, "\(name)/\(stream) is not captured: \(conflict)"))
+                conflicts.append(section.error(at: nil, "\(name)/\(capture.stream) is not captured: \(conflict)"))
             }
             consoles.append(console)
         } catch {
