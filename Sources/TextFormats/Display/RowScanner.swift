@@ -53,12 +53,7 @@ struct RowScanner: Sendable {
             case Byte.escape:
                 switch ControlSequence.parse(bytes, at: offset) {
                 case .sequence(let sequence):
-                    switch sequence.effect {
-                    case .edit(.eraseAll), .edit(.eraseToStart): noteTextEnd(offset)
-                    case .column(.absolute(1)): returnToStart(offset)
-                    default: follow(sequence.effect)
-                    }
-                    offset = sequence.end
+                    stepOver(sequence)
                     continue
                 case .incomplete:
                     return nil
@@ -114,6 +109,15 @@ struct RowScanner: Sendable {
             offset = Self.endOfText(in: bytes, from: offset + 1, to: stop)
         }
         return nil
+    }
+
+    private mutating func stepOver(_ sequence: ControlSequence) {
+        switch sequence.effect {
+        case .edit(.eraseAll), .edit(.eraseToStart): noteTextEnd(offset)
+        case .column(.absolute(1)): returnToStart(offset)
+        default: follow(sequence.effect)
+        }
+        offset = sequence.end
     }
 
     /// The cursor returns to the row's first column; `offset` is where the text before that ends.
