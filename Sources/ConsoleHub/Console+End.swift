@@ -57,7 +57,7 @@ extension Console {
             watcher.reportSkipped(remedy: "read the log")
         }
         if let reason {
-            notifyWatchers(reason)
+            notifyWatchers(reason, end: .consoleEnded)
         }
         closeWatchers { _ in true }
         consoleLog?.close()

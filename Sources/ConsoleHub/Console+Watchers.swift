@@ -14,7 +14,7 @@ extension Console {
         as role: WatcherRole,
         who: String,
         slot: SocketSessions.Slot? = nil,
-        onNotice: @escaping @Sendable (String) -> Void = { _ in },
+        onNotice: @escaping @Sendable (ConsoleNotice) -> Void = { _ in },
         _ onAttached: @escaping (ConsoleHub.Attachment?) -> Void = { _ in }
     ) {
         let watcher = Watcher(
@@ -145,9 +145,9 @@ extension Console {
         writer = nil
     }
 
-    func notifyWatchers(_ message: String) {
+    func notifyWatchers(_ message: String, end: ConsoleNotice.End? = nil) {
         for watcher in watchers {
-            watcher.notify(message)
+            watcher.notify(message, end: end)
         }
     }
 

@@ -154,7 +154,7 @@ public final class ConsoleHub: Sendable {
         descriptor: consuming Descriptor,
         writer: consuming Descriptor? = nil,
         who: String = "",
-        onNotice: @escaping @Sendable (String) -> Void = { _ in }
+        onNotice: @escaping @Sendable (ConsoleNotice) -> Void = { _ in }
     ) {
         let raw = writer?.release()
         // A shard must not wait for a guest that takes no input.
@@ -305,7 +305,7 @@ public final class ConsoleHub: Sendable {
         _ descriptor: consuming Descriptor,
         as role: WatcherRole,
         who: String,
-        onNotice: @escaping @Sendable (String) -> Void = { _ in },
+        onNotice: @escaping @Sendable (ConsoleNotice) -> Void = { _ in },
         _ onAttached: @escaping @Sendable (Attachment?) -> Void = { _ in }
     ) -> Bool {
         let raw = descriptor.release()

@@ -26,7 +26,7 @@ final class Watcher: EventHandler {
     /// Its slot among the sessions of the console's socket, when it came through that socket.
     let slot: SocketSessions.Slot?
     /// Takes notices to this watcher, such as why it may not write. Called on the console's shard; must not wait.
-    private let onNotice: @Sendable (String) -> Void
+    private let onNotice: @Sendable (ConsoleNotice) -> Void
     private unowned let console: Console
     private var token: EventLoop.Token?
     private var skipped = 0
@@ -43,7 +43,7 @@ final class Watcher: EventHandler {
         wantsToWrite: Bool,
         slot: SocketSessions.Slot?,
         console: Console,
-        onNotice: @escaping @Sendable (String) -> Void
+        onNotice: @escaping @Sendable (ConsoleNotice) -> Void
     ) {
         self.who = who
         self.wantsToWrite = wantsToWrite
@@ -102,15 +102,15 @@ final class Watcher: EventHandler {
         }
     }
 
-    /// Gives a notice to the watcher alone.
-    func notify(_ message: String) {
-        onNotice(message)
+    /// Gives a notice to the watcher alone; with an `end`, the caller closes the connection after it.
+    func notify(_ message: String, end: ConsoleNotice.End? = nil) {
+        onNotice(ConsoleNotice(text: message, end: end))
     }
 
     /// Reports how much output was skipped, if any was. The watcher gets nothing more.
     func reportSkipped(remedy: String) {
         if skipped > 0 {
-            notify("cut off: \(skipped) bytes behind; \(remedy)")
+            notify("cut off: \(skipped) bytes behind; \(remedy)", end: .fellBehind)
         }
     }
 

@@ -134,7 +134,7 @@ struct Console: AsyncParsableCommand {
                     return
                 }
                 guard isInteractive || watch else {
-                    throw APIError(503, "\(words) before all input was passed on")
+                    throw APIError(503, "not all input was passed on: \(words)")
                 }
             } catch let error as APIClient.Unreachable {
                 guard !isFirst || input.isJoined else {

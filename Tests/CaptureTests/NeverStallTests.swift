@@ -117,7 +117,7 @@ import Testing
                 try pair.second.duplicate(),
                 as: .watch,
                 who: who,
-                onNotice: notices.add
+                onNotice: { notices.add($0.text) }
             )
             #expect(isThere)
             watchers.append(try pair.first.duplicate().release())

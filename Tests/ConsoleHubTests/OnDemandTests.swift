@@ -66,7 +66,7 @@ import Testing
     ) throws -> Descriptor {
         let pair = try Descriptor.socketPair()
         let theirs = try pair.second.duplicate()
-        let isThere = fixture.hub.attach(key, theirs, as: role, who: "a test", onNotice: notices.add)
+        let isThere = fixture.hub.attach(key, theirs, as: role, who: "a test", onNotice: { notices.add($0.text) })
         #expect(isThere)
         return try pair.first.duplicate()
     }

@@ -78,7 +78,13 @@ import Testing
         do {
             let pair = try Descriptor.socketPair()
             let theirs = try pair.first.duplicate()
-            let isThere = fixture.hub.attach(definition.key, theirs, as: .write, who: "me", onNotice: notices.add)
+            let isThere = fixture.hub.attach(
+                definition.key,
+                theirs,
+                as: .write,
+                who: "me",
+                onNotice: { notices.add($0.text) }
+            )
             #expect(isThere)
             #expect(eventually { notices.all.contains { $0.contains(Self.busy) } })
             #expect(fixture.problems(of: "web").isEmpty)

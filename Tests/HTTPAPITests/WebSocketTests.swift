@@ -247,7 +247,39 @@ import Testing
         #expect(fixture.hub.remove(StreamKey(name: "web")))
         let reason = try #require(try await third.frame())
         #expect(reason.opcode == 1 && String(decoding: reason.bytes, as: UTF8.self).contains("removed this console"))
-        #expect(try await third.frame()?.opcode == 8)
+        let close = try #require(try await third.frame())
+        #expect(close.opcode == 8 && close.bytes.starts(with: [0x03, 0xe8]))
+        #expect(String(decoding: close.bytes.dropFirst(2), as: UTF8.self) == "guestlog has removed this console")
+    }
+
+    @Test("a client that falls behind is closed with code 1013 and the reason, whether or not it takes notices")
+    func cutOff() async throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
+        let token = ("X-Auth-Token", try fixture.token([.read, .console]))
+        let body = #"{"os-getSerialConsole": {"type": "serial"}}"#
+        let asked = try await client.ask("POST", "/v2.1/servers/web/action", [token], body: body)
+        let secret = try #require(asked.json["console"]?["url"]?.text?.split(separator: "=").last)
+        let sessions = [
+            try await WebSocketClient(client, "/v1/vms/web/console?mode=watch", [token]),
+            try await WebSocketClient(client, "/serial?token=\(secret)&mode=watch"),
+        ]
+        #expect(await awaits { fixture.hub.statuses().first?.watchers == 2 })
+        // More than the sockets between the guest and a client buffer.
+        let piece = [UInt8](repeating: 65, count: 63) + [10]
+        for _ in 0..<24 {
+            writeAll(Array(repeatElement(piece, count: 1 << 14).joined()), to: guest)
+        }
+        for session in sessions {
+            var last: (opcode: UInt8, bytes: [UInt8])?
+            while last?.opcode != 8, let frame = try await session.frame() {
+                last = frame
+            }
+            let close = try #require(last)
+            #expect(close.opcode == 8 && close.bytes.starts(with: [0x03, 0xf5]))
+            #expect(String(decoding: close.bytes.dropFirst(2), as: UTF8.self).hasPrefix("cut off: "))
+        }
     }
 }
 

@@ -134,8 +134,8 @@ private final class Notices: Sendable {
     private let pending = Mutex<[String]>([])
 
     @Sendable
-    func add(_ notice: String) {
-        pending.withLock { $0.append(notice) }
+    func add(_ notice: ConsoleNotice) {
+        pending.withLock { $0.append(notice.text) }
     }
 
     /// The notices since the last call.

@@ -121,7 +121,11 @@ struct ConsoleBridge {
                     }
                     notices.finish()
                     try await sent
-                    try await streams.close(isLeaving.withLockedValue { $0 } ? "" : "the console session has ended")
+                    if isLeaving.withLockedValue({ $0 }) {
+                        try await streams.close("")
+                    } else {
+                        try await streams.close(notices.end)
+                    }
                 }
                 tasks.addTask {
                     var frames = WebSocketInput(framing)
@@ -170,10 +174,22 @@ struct ConsoleBridge {
     }
 }
 
+extension WebSocketStreams {
+    /// Sends the close frame of a session that the hub has ended, with the notice that it has given before, if any.
+    fileprivate func close(_ end: ConsoleNotice?) async throws {
+        // A client that fell behind may join again: what it is told must not read as the end of the output.
+        try await close(
+            end?.text ?? "the console session has ended",
+            end?.end == .fellBehind ? .tryAgainLater : .normalClosure
+        )
+    }
+}
+
 /// The hub's notices to the client of one session.
 private struct Notices: Sendable {
     let stream: AsyncStream<String>
     private let continuation: AsyncStream<String>.Continuation
+    private let ending = NIOLockedValueBox<ConsoleNotice?>(nil)
 
     /// More notices than this are not waited for: the oldest are dropped.
     private static let limit = 16
@@ -182,9 +198,15 @@ private struct Notices: Sendable {
         (stream, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.limit))
     }
 
+    /// The first notice that ends the session; nil before.
+    var end: ConsoleNotice? { ending.withLockedValue { $0 } }
+
     @Sendable
-    func add(_ notice: String) {
-        continuation.yield(notice)
+    func add(_ notice: ConsoleNotice) {
+        if notice.end != nil {
+            ending.withLockedValue { $0 = $0 ?? notice }
+        }
+        continuation.yield(notice.text)
     }
 
     func finish() {
