@@ -29,7 +29,9 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -191,16 +193,64 @@ int gl_bytes_unacknowledged(int fd) {
     return ioctl(fd, SIOCOUTQ, &count) == 0 ? count : -1;
 }
 int gl_socket_pair(int fds[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds); }
-// Standard error stays open for messages.
+
 int gl_daemon(void) {
-    int messages = dup(STDERR_FILENO);
-    int result = daemon(0, 0);
-    if (result == 0 && messages >= 0) {
-        dup2(messages, STDERR_FILENO);
+    int begun[2];
+    if (pipe2(begun, O_CLOEXEC) != 0) {
+        return -1;
     }
-    close(messages);
-    return result;
+    pid_t child = fork();
+    if (child < 0) {
+        int code = errno;
+        close(begun[0]);
+        close(begun[1]);
+        errno = code;
+        return -1;
+    }
+    if (child > 0) {
+        char byte;
+        ssize_t count;
+        close(begun[1]);
+        do {
+            count = read(begun[0], &byte, 1);
+        } while (count < 0 && errno == EINTR);
+        int status = 0;
+        if (count != 1) {
+            while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+            }
+        }
+        _exit(count == 1 ? 0 : WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : 1);
+    }
+    close(begun[0]);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (setsid() < 0 || chdir("/") != 0 || null < 0) {
+        return -1;
+    }
+    dup2(null, STDIN_FILENO);
+    dup2(null, STDOUT_FILENO);
+    close(null);
+    return begun[1];
 }
+
+void gl_daemon_begun(int begun) {
+    struct stat status;
+    if (fstat(STDERR_FILENO, &status) != 0 || !S_ISREG(status.st_mode)) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+        int messages = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (messages < 0 || connect(messages, (struct sockaddr *)&address, sizeof address) != 0) {
+            close(messages);
+            messages = open("/dev/null", O_RDWR | O_CLOEXEC);
+        }
+        if (messages >= 0) {
+            dup2(messages, STDERR_FILENO);
+            close(messages);
+        }
+    }
+    ssize_t written = write(begun, "", 1);
+    (void)written;
+    close(begun);
+}
+
 int gl_pidfd(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 long gl_read_number(void) { return SYS_read; }
 int gl_open_terminal(char *path, size_t room) {

@@ -19,6 +19,12 @@ extension LogManagerState {
         self.init(text, of: getpid())
     }
 
+    /// Whether the previous image of this process has left its state at `path`.
+    static func isLeft(at path: String) -> Bool {
+        let text = try? LinuxFileSystem().contents(of: path, limit: LinuxFileSystem.tableLimit)
+        return text.flatMap { process(in: $0) } == getpid()
+    }
+
     /// Writes the state for the next image to `path`.
     func write(to path: String) throws(SystemError) {
         unlink(path)

@@ -93,6 +93,12 @@ public final class Virtlogd {
         }
     }
 
+    /// Whether this process has been a log daemon until now, this program or virtlogd: its logs are for this process only.
+    public static func isContinued(_ options: Options, _ configuration: Configuration) -> Bool {
+        let paths = VirtlogdPaths(options, runtime: configuration.runtime)
+        return PassedDescriptors.areFromPreviousImage || LogManagerState.isLeft(at: paths.state)
+    }
+
     private static func settings(_ options: Options, _ paths: VirtlogdPaths) throws -> VirtlogdSettings {
         let file = options.settings ?? (access(paths.settings, F_OK) == 0 ? paths.settings : nil)
         return try file.map { try VirtlogdSettings(file: $0) } ?? VirtlogdSettings()
@@ -117,8 +123,9 @@ public final class Virtlogd {
         return options
     }
 
-    /// Runs until SIGTERM or SIGINT, until it was idle for the configured time, or until it is replaced.
-    public func run() throws {
+    /// Runs until SIGTERM or SIGINT, until it was idle for the configured time, or until it is replaced. Calls `onBegin`
+    /// when it serves its socket.
+    public func run(onBegin: () -> Void = {}) throws {
         do {
             try begin()
         } catch {
@@ -132,6 +139,7 @@ public final class Virtlogd {
         let thread = try WorkerThread(name: "gl-logs") { [control] in control.run() }
         // The settings are read at the start only, as virtlogd's are.
         let loops = capture.shards.map(\.loop) + [control]
+        onBegin()
         let stopReason = process.serve("keeping logs", watching: loops, reload: capture.reopenPlainFiles)
         process.notify(stopReason)
         let isHeld = process.isHeld(after: stopReason)

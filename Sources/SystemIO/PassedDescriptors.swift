@@ -74,6 +74,11 @@ public enum PassedDescriptors {
         }
     }
 
+    /// Whether the previous image of this process has passed descriptors that are not taken yet.
+    public static var areFromPreviousImage: Bool {
+        Environment[variable]?.split(separator: ":").first.flatMap { Int32($0) } == getpid()
+    }
+
     private static func fromOurselves() -> [(Int32, String)] {
         var words = taken(variable)?.split(separator: ":").map(String.init) ?? []
         guard words.first.flatMap({ Int32($0) }) == getpid() else {

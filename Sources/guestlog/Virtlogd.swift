@@ -21,7 +21,7 @@ struct VirtlogdCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Log more.")
     var verbose = false
 
-    @Flag(name: .shortAndLong, help: "Run in the background.")
+    @Flag(name: .shortAndLong, help: "Run in the background; messages go to syslog, or to a file on standard error.")
     var daemon = false
 
     @Option(
@@ -63,10 +63,11 @@ struct VirtlogdCommand: ParsableCommand {
             return try Virtlogd.check(options, configuration).forEach { Output.error($0) }
         }
         try DaemonFolders.prepareRuntime(configuration)
-        if daemon {
+        var onBegin = {}
+        if daemon, !Virtlogd.isContinued(options, configuration) {
             // Before any thread is started.
-            try ProgramImage.daemonize()
+            onBegin = try ProgramImage.daemonize()
         }
-        try Virtlogd(options, configuration).run()
+        try Virtlogd(options, configuration).run(onBegin: onBegin)
     }
 }
