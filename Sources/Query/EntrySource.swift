@@ -97,6 +97,10 @@ public final class EntrySource: @unchecked Sendable {
         if !areAll, pattern.words.isEmpty {
             try Self.check(resumed, vms)
         }
+        // An output goes on with what the store has.
+        if order == .time {
+            try Self.check(resumed, found, scope, store)
+        }
         try open(found, tail: selection.tail)
     }
 
@@ -286,37 +290,6 @@ public final class EntrySource: @unchecked Sendable {
     }
 
     // MARK: - Streams
-
-    private static func check(
-        _ streams: [StreamScope.Found],
-        _ scope: StreamScope,
-        _ selection: Selection,
-        _ vms: [Store.VM]
-    ) throws {
-        guard let wanted = selection.streams, !selection.follow, streams.isEmpty, !vms.isEmpty else {
-            return
-        }
-        let there = Set(scope.passedOver.map(\.text)).sorted().joined(separator: ", ")
-        let asked = wanted.map(\.text).sorted().joined(separator: " or ")
-        let who = vms.count == 1 ? VMLookup.quoted(vms[0].identity.name) + " has" : "these VMs have"
-        throw QueryError(
-            .noSuchStream,
-            "\(who) no stream \(asked); "
-                + (there.isEmpty ? "nothing of them is stored yet" : "the streams are \(there)")
-        )
-    }
-
-    private static func check(_ cursor: QueryCursor, _ vms: [Store.VM]) throws {
-        let folders = Set(vms.map(\.directory))
-        let streams = cursor.positions.keys
-        guard let foreign = streams.first, !streams.contains(where: { folders.contains($0.vm) }) else {
-            return
-        }
-        throw QueryError(
-            .badCursor,
-            "the cursor belongs to another VM, in folder \(VMLookup.quoted(foreign.vm)); omit it to start from the beginning"
-        )
-    }
 
     /// Opens streams that are new, at their last `tail` lines when given.
     private func open(_ found: [StreamScope.Found], tail: Int?) throws {

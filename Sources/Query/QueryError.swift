@@ -13,7 +13,7 @@ public struct QueryError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let noSuchStream = Code(kind: .noSuchStream)
         /// That boot is not stored.
         public static let noSuchBoot = Code(kind: .noSuchBoot)
-        /// The cursor is malformed, or belongs to another VM.
+        /// The cursor is malformed, belongs to another VM, or lies beyond the end of a stream.
         public static let badCursor = Code(kind: .badCursor)
         /// A value of the request is malformed.
         public static let badRequest = Code(kind: .badRequest)

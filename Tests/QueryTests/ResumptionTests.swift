@@ -33,12 +33,13 @@ import Testing
         return String(decoding: text, as: UTF8.self)
     }
 
-    @Test("a cursor beyond the end of a stream is of an earlier one: the stream is read from its beginning")
-    func beyondEnd() throws {
+    @Test("a cursor beyond the end of a stream is refused: the store was restored since", arguments: [false, true])
+    func beyondEnd(areAll: Bool) throws {
         // As after a crash of the host: the text that the cursor has passed may be lost.
-        #expect(try read("v1:a/console0=13.0") == "")
+        #expect(try read("v1:a/console0=13.0", areAll: areAll) == "")
         try sample.vms[0].closeCleanly()
-        #expect(try read("v1:a/console0=13.0") == "hello\nworld\n")
+        let error = #expect(throws: QueryError.self) { _ = try read("v1:a/console0=13.0", areAll: areAll) }
+        #expect(error?.code == .badCursor && error?.message.contains("console0 of a: the store was restored") == true)
         #expect(try read("v1:a/console0=12.0") == "")
         #expect(try read("v1:a/console0=6.0") == "world\n")
     }
@@ -63,5 +64,25 @@ import Testing
         #expect(try query.next() == nil)
         try sample.append("new\n", after: 2_000_000)
         #expect(try read(query.cursor) == "new\n")
+    }
+
+    @Test("a reader that takes the streams in turns, as an output, goes on with the text of a restored store")
+    func restoredForOutput() throws {
+        try sample.vms[0].closeCleanly()
+        var selection = Selection()
+        selection.cursor = "v1:a/console0=13.0"
+        let entries = try EntrySource(
+            store: sample.store,
+            vms: sample.vms.map(\.vm),
+            areAll: true,
+            selection: selection,
+            now: sample.now,
+            order: .turns
+        )
+        guard case .line(let line)? = try entries.next()?.entry else {
+            Issue.record("there is no line")
+            return
+        }
+        #expect(line.start.offset == 0)
     }
 }
