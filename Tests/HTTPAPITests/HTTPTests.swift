@@ -52,6 +52,23 @@ import TestTraits
         }
     }
 
+    @Test("a follower that shuts down its half of the connection is told that this ends the response")
+    func halfClosedFollower() async throws {
+        let (fixture, client, token, guest) = try await prepare()
+        defer { withExtendedLifetime(fixture) { _ = close(guest) } }
+        for format in ["text", "json"] {
+            let socket = try client.connect()
+            client.send(client.head("GET", "/v1/logs?vm=web&follow=true&format=\(format)", [token]), to: socket)
+            var got: [UInt8] = []
+            while got.firstRange(of: Array("hello".utf8)) == nil, let more = try await client.read(from: socket) {
+                got += more
+            }
+            shutdown(socket.raw, Int32(SHUT_WR))
+            let text = String(decoding: got + (try await client.readAll(from: socket)), as: UTF8.self)
+            #expect(text.contains("the client has closed its half of the connection"), "\(text)")
+        }
+    }
+
     @Test("a client that reads a long response slowly gets all of it before its connection is closed")
     func slowReader() async throws {
         let (fixture, client, token, guest) = try await prepare()

@@ -48,6 +48,9 @@ extension APIError {
         switch error {
         case let error as APIError: self = error
         case let error as QueryError: self.init(error)
+        case is ReadTurn.Cancelled:
+            let message = "the client has closed its half of the connection, which cancels this request"
+            self.init(400, message, code: "cancelled")
         case let error as SystemError where error.code == ECANCELED: self.init(503, "\(error)")
         default: self.init(500, "\(error)")
         }
