@@ -116,19 +116,19 @@ struct Token: ParsableCommand {
             abstract: "Revoke tokens, and close their sessions at once."
         )
 
-        @Argument(help: "Their ids, as list shows them.")
+        @Argument(help: "Their ids, as list shows them, or the tokens.")
         var ids: [String]
 
         @OptionGroup var paths: PathOptions
 
         func validate() throws {
-            if ids.contains("") {
+            if ids.contains(where: { TokenRegister.id(in: $0).isEmpty }) {
                 throw ValidationError("a token's id is empty; 'guestlog token list' shows the ids")
             }
         }
 
         func run() async throws {
-            for id in ids {
+            for id in ids.map(TokenRegister.id(in:)) {
                 _ = try await paths.client().delete(RequestTarget(["v1", "tokens", id]))
                 Output.error("the token \(Terminal.safe(id)) was revoked")
             }

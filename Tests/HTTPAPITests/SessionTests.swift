@@ -65,6 +65,23 @@ import Testing
         }
     }
 
+    @Test("a token is revoked by its own text too, as it is known after a leak, and no message repeats its secret")
+    func revokedByText() async throws {
+        let fixture = try ServerFixture()
+        let text = try fixture.token([.read])
+        let (id, secret) = try #require(AccessToken.parts(of: text))
+        #expect(TokenRegister.id(in: text) == id && TokenRegister.id(in: id) == id)
+        let revoked = try await fixture.client.delete(RequestTarget(["v1", "tokens", text]))
+        #expect(revoked["revoked"] == .string(id))
+        #expect(fixture.server.tokens.all.isEmpty)
+        for word in [text, secret, "gl_\(id)_\(secret)0", "gl_\(secret)"] {
+            let error = await #expect(throws: APIError.self) {
+                _ = try await fixture.client.delete(RequestTarget(["v1", "tokens", word]))
+            }
+            #expect(error?.status == 404 && error?.message.contains(secret) == false, "\(word)")
+        }
+    }
+
     @Test("a console that is joined by an address leaves with the token that the address was requested with")
     func endedAddress() async throws {
         let fixture = try ServerFixture()

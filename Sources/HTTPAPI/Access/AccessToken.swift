@@ -47,6 +47,15 @@ struct AccessToken: Hashable, Sendable {
         return (String(parts[1]), String(parts[2]))
     }
 
+    /// The id that `word` names: of a token, also of the beginning of one, the id in it.
+    static func id(in word: String) -> String {
+        let parts = word.split(separator: "_", omittingEmptySubsequences: false)
+        return parts.count > 1 && parts[0] == prefix ? String(parts[1]) : word
+    }
+
+    /// Whether `word` may be shown: an id is no secret, and is no longer than this.
+    static func mayBeID(_ word: String) -> Bool { word.utf8.count <= idDigits }
+
     func isCurrent(at now: Timestamp) -> Bool { expires.map { now < $0 } ?? true }
 
     private static func randomDigits(_ count: Int) -> String {

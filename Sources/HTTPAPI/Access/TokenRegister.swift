@@ -105,6 +105,9 @@ public final class TokenRegister: Sendable {
         return tokens.withLock { $0.first { $0.id == id } }?.isCurrent(at: now) ?? false
     }
 
+    /// The id that `word` names: itself, or the id in a token, which is all that one has of a leaked one.
+    public static func id(in word: String) -> String { AccessToken.id(in: word) }
+
     /// All tokens, oldest first.
     var all: [AccessToken] { tokens.withLock { $0 } }
 

@@ -42,9 +42,10 @@ extension V1API {
 
     /// Revokes a token and closes its sessions: after the response nothing is sent or received with it.
     func revokeToken(_ call: Call) async throws -> Response {
-        let (id, tokens) = (call.value("id"), context.tokens)
+        let (id, tokens) = (TokenRegister.id(in: call.value("id")), context.tokens)
         guard try await call.read({ try tokens.revoke(id) }) else {
-            throw APIError.notFound("there is no token \(id); list the tokens with 'guestlog token list'")
+            let which = AccessToken.mayBeID(id) ? id : "of that id"
+            throw APIError.notFound("there is no token \(which); list the tokens with 'guestlog token list'")
         }
         await context.sessions.end(id)
         return Response(.object([("revoked", .string(id))]))
