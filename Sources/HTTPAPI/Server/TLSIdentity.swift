@@ -62,7 +62,8 @@ public final class TLSIdentity: Sendable {
         do {
             chain = try NIOSSLCertificate.fromPEMFile(certificate)
         } catch {
-            throw Unusable(description: "the certificate in \(certificate) cannot be read: \(error)")
+            let reason = Self.reason(error, certificate)
+            throw Unusable(description: "the certificate in \(certificate) cannot be read: \(reason)")
         }
         let secret: NIOSSLPrivateKey
         do throws(SystemError) {
@@ -76,7 +77,7 @@ public final class TLSIdentity: Sendable {
         do {
             secret = try NIOSSLPrivateKey(file: key, format: .pem)
         } catch {
-            throw Unusable(description: "the key in \(key) cannot be read: \(error)")
+            throw Unusable(description: "the key in \(key) cannot be read: \(reason(error, key))")
         }
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) },
@@ -87,8 +88,28 @@ public final class TLSIdentity: Sendable {
         configuration.applicationProtocols = ["http/1.1"]
         do {
             return try NIOSSLContext(configuration: configuration)
+        } catch NIOSSLError.failedToLoadPrivateKey {
+            // Both can be read by themselves.
+            throw Unusable(
+                description: "the key in \(key) is not that of the certificate in \(certificate): use files that "
+                    + "belong together, the daemon's own certificate first in its file"
+            )
         } catch {
-            throw Unusable(description: "the key in \(key) is not that of the certificate in \(certificate): \(error)")
+            throw Unusable(description: "\(certificate) cannot be used with the key in \(key): \(error)")
+        }
+    }
+
+    /// Why the file at `path` cannot be used; NIOSSL says the same of a file that is absent as of one that is no PEM.
+    private static func reason(_ error: any Error, _ path: String) -> String {
+        guard access(path, R_OK) == 0 else {
+            return String(cString: strerror(errno))
+        }
+        switch error {
+        case NIOSSLError.failedToLoadCertificate: return "there is no PEM certificate in it"
+        case NIOSSLError.failedToLoadPrivateKey:
+            return "there is no PEM key without a passphrase in it; "
+                + "'openssl pkey -in \(path) -out NEW' removes a passphrase"
+        default: return "\(error)"
         }
     }
 }
