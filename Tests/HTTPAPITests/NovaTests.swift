@@ -97,8 +97,11 @@ import Testing
         let index = try #require(next.firstRange(of: "/v2.1")?.lowerBound)
         let rest = try await nova.ask("GET", String(next[index...])).json["servers"]?.elements
         #expect(rest?.count == 1 && rest?.first?["id"] != page["servers"]?.elements?.first?["id"])
-        let project = "/v2.1/0123456789abcdef0123456789abcdef/servers/" + Self.uuid
-        #expect(try await nova.ask("GET", project).json["server"]?["id"]?.text == Self.uuid)
+        for project in ["0123456789abcdef0123456789abcdef", "7BF2F5E0-2D1C-4A55-8E34-1E6E1D4C4C01", "abc123", "42"] {
+            let server = "/v2.1/\(project)/servers/" + Self.uuid
+            #expect(try await nova.ask("GET", server).json["server"]?["id"]?.text == Self.uuid, "\(project)")
+        }
+        #expect(try await nova.ask("GET", "/v2.1/demo/servers/" + Self.uuid).status == 404)
     }
 
     @Test("N lines are the last N, or all when all are requested, and a prompt counts as a line")

@@ -86,7 +86,8 @@ struct NovaCall: Sendable {
     init(_ call: Call) throws(APIError) {
         version = try NovaVersion(call.head.headers)
         self.call = call
-        if let project = call.values["project"], VMIdentity.canonicalUUID(project) == nil {
+        // Nova's own rule is api.project_id_regex, which also admits the ids of older clouds.
+        if let project = call.values["project"], project.wholeMatch(of: /[0-9A-Fa-f-]+/) == nil {
             throw .notFound("The resource could not be found.")
         }
     }
