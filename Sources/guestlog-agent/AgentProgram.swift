@@ -52,11 +52,12 @@ enum AgentProgram {
         } log: {
             diagnostics.log($0, $1)
         }
+        let account = try options.user.map { try UserAccount(named: $0) }
         let mode = AgentMode(
             requested: options.syslogSocket,
             AgentMode.DetectedServices(
                 hasJournal: LinuxFileSystem().status("/run/systemd/journal/socket") != nil,
-                canReadJournal: canReadJournal(),
+                canReadJournal: canReadJournal(as: account),
                 isServed: isServed
             )
         )
@@ -64,9 +65,6 @@ enum AgentProgram {
         let hasPositions = options.readsKernel || mode == .journal && inherited == nil
         let stateFolder = try hasPositions ? openState(options.stateFolder, diagnostics) : nil
         defer { withExtendedLifetime(stateFolder) {} }
-        if mode == .journal, inherited == nil {
-            agent.followJournal(PositionFile("journal-position", in: options.stateFolder, boot: boot))
-        }
         if let path = inherited == nil ? mode.path : AgentMode.journalSocket {
             try agent.serveSyslog(at: path, inherited: inherited)
         }
@@ -80,10 +78,13 @@ enum AgentProgram {
         let syslogWords = inherited == nil ? "\(mode)" : "the syslog socket that the service manager passed"
         let protocolWords = options.wireProtocol == .guestlog ? "" : " (protocol \(options.wireProtocol.rawValue))"
         diagnostics.log(.notice, "\(syslogWords); \(kernelWords); to \(options.target)\(protocolWords)")
-        if let user = options.user {
-            try UserAccount(named: user).become(owning: options.stateFolder)
-        }
+        // A port may not be accessible to the other user.
         agent.connect()
+        try account?.become(owning: options.stateFolder)
+        if mode == .journal, inherited == nil {
+            // journalctl is started again when it ends, and ended by this process: it is that user's from the beginning.
+            agent.followJournal(PositionFile("journal-position", in: options.stateFolder, boot: boot))
+        }
         ProgramCode.release()
         let stop = StopSignal(signals) { agent.stop() }
         try stop.begin(on: loop)
@@ -104,11 +105,23 @@ enum AgentProgram {
         }
     }
 
-    /// Whether journalctl is installed, and this user may read a journal.
-    private static func canReadJournal() -> Bool {
+    /// Whether journalctl is installed, and a journal may be read: by this user, or by the one that the agent becomes.
+    private static func canReadJournal(as account: UserAccount?) -> Bool {
         let folders = ["/run/log/journal", "/var/log/journal"]
         let programs = ["/usr/bin/journalctl", "/bin/journalctl"]
-        return folders.contains { access($0, R_OK) == 0 } && programs.contains { access($0, X_OK) == 0 }
+        guard programs.contains(where: { access($0, X_OK) == 0 }) else {
+            return false
+        }
+        guard account != nil || geteuid() != 0 else {
+            return folders.contains { access($0, R_OK) == 0 }
+        }
+        // All users may list the folders, and few may read the files.
+        return folders.contains { folder in
+            ((try? LinuxFileSystem().names(in: folder)) ?? []).contains { machine in
+                let path = "\(folder)/\(machine)/system.journal"
+                return account?.mayRead(path) ?? (access(path, R_OK) == 0)
+            }
+        }
     }
 
     /// Whether a program serves the datagram socket at `path`.

@@ -33,6 +33,15 @@ struct UserAccount: Equatable {
         self = account
     }
 
+    /// Whether the permissions of the file at `path` allow this user to read it. Access control lists are not considered.
+    func mayRead(_ path: String) -> Bool {
+        guard let file = FileAttributes(at: path) else {
+            return false
+        }
+        let needed: UInt32 = file.owner == user ? 0o400 : file.group == group ? 0o040 : 0o004
+        return user == 0 || file.permissions & needed != 0
+    }
+
     /// Runs as this user from now on, without other groups. Its folder for the agent's state is created before.
     func become(owning folder: String) throws(SystemError) {
         try? LinuxFileSystem().makeDirectories(folder)

@@ -314,6 +314,21 @@ import Testing
         #expect(UserAccount(named: "log", in: text).map { [$0.user, $0.group] } == [101, 102])
         #expect(UserAccount(named: "bad", in: text) == nil && UserAccount(named: "lo", in: text) == nil)
     }
+
+    @Test("a file's permissions say whether another user may read it")
+    func readable() throws {
+        let folder = TemporaryFolder()
+        let path = folder.path + "/file"
+        close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+        let file = try #require(FileAttributes(at: path))
+        func mayRead(_ user: UInt32, _ group: UInt32, _ permissions: UInt32) -> Bool? {
+            chmod(path, permissions)
+            return UserAccount(named: "x", in: Array("x:x:\(user):\(group):".utf8))?.mayRead(path)
+        }
+        #expect(mayRead(file.owner + 1, file.group + 1, 0o640) == false)
+        #expect(mayRead(file.owner + 1, file.group, 0o640) == true)
+        #expect(mayRead(file.owner + 1, file.group + 1, 0o644) == true)
+    }
 }
 
 /// A program that logs.
