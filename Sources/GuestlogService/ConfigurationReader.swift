@@ -7,7 +7,7 @@ import Yams
 /// collected where `ConfigurationErrors` are given, and the value counts as absent.
 struct ConfigurationReader {
     let file: String
-    private let mapping: Node.Mapping
+    let mapping: Node.Mapping
     private let path: String
     private let line: Int
     private let errors: ConfigurationErrors?
@@ -84,25 +84,8 @@ struct ConfigurationReader {
         }
     }
 
-    private func error(_ node: Node?, _ message: String) -> ConfigurationError {
+    func error(_ node: Node?, _ message: String) -> ConfigurationError {
         ConfigurationError(file: file, line: node?.mark?.line ?? line, message: message)
-    }
-
-    /// The most keys that are listed where none is near an unknown one.
-    private static let listedKeys = 8
-
-    /// Reports each key that is not among `known`, and of which nothing else was reported, and suggests the nearest one of
-    /// those that are not given.
-    func allow(_ known: [String]) throws(ConfigurationError) {
-        let others = known.filter { !contains($0) }
-        let list = known.count > Self.listedKeys ? "" : "; its keys are \(known.sorted().joined(separator: ", "))"
-        for (key, _) in mapping {
-            let name = key.string ?? ""
-            if !known.contains(name), !hasError(about: name) {
-                let hint = NearestWord.to(name, among: others).map { "; did you mean \($0)?" } ?? list
-                try fail(error(key, "unknown key \(path)\(name)\(hint)"))
-            }
-        }
     }
 
     /// The keys that are given, in the order of the file.
