@@ -41,6 +41,22 @@ import Testing
         }
     }
 
+    @Test("a VM whose console is not connected yet is not unknown: the error says why it has no log")
+    func withoutLog() async throws {
+        let fixture = try ServerFixture()
+        let endpoint = Endpoint.connect(path: fixture.path + "/none.sock")
+        fixture.hub.add(try ConsoleHub.Definition(key: StreamKey(name: "later"), endpoint: endpoint))
+        for (vm, words) in [
+            ("later", "nothing of later is stored yet: its console is not connected"), ("other", "no VM named other"),
+        ] {
+            for path in [["logs"], ["vms", vm, "boots"]] {
+                let target = RequestTarget(["v1"] + path, path == ["logs"] ? ["vm": [vm]] : [:])
+                let error = await #expect(throws: APIError.self) { _ = try await fixture.client.get(target) }
+                #expect(error?.code == "no_such_vm" && error?.message.hasPrefix(words) == true, "\(error as Any)")
+            }
+        }
+    }
+
     @Test("only root and the daemon's own user add consoles by path, and name plain files")
     func owners() async throws {
         let folder = TemporaryFolder()

@@ -59,6 +59,28 @@ extension APIContext {
         return words.first ?? word
     }
 
+    /// The error of a lookup of `words` in `store`: `error`, or why a VM that has a console has no log.
+    /// Asks the shards.
+    func explained(_ error: QueryError, _ words: [String], in store: Store, for caller: Caller) -> any Error {
+        guard error.code == .noSuchVM, let stored = try? store.vms() else {
+            return error
+        }
+        for word in words
+        where VMWord(word).matches(in: stored, identity: \.identity, folder: \.directory).isEmpty {
+            guard let consoles = try? self.consoles(of: word, for: caller) else {
+                continue
+            }
+            let keys = Set(consoles.map(\.key))
+            let isConnected = hub.statuses { keys.contains($0.key) }.contains(where: \.isConnected)
+            let reason =
+                consoles.allSatisfy(\.isOnDemand)
+                ? "its console is joined on demand, and not captured"
+                : isConnected ? "its console has printed nothing" : "its console is not connected"
+            return APIError(404, "nothing of \(word) is stored yet: \(reason)", code: "no_such_vm")
+        }
+        return error
+    }
+
     private static func ambiguous(_ word: String, _ folders: Set<String>) -> APIError {
         let list = folders.sorted().joined(separator: ", ")
         return APIError(

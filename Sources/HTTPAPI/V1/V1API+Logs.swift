@@ -21,10 +21,14 @@ extension V1API {
         let hasLeft = isQuiet ? call.origin.hasLeft : call.origin.channel.closeFuture
         let turn = ReadTurn()
         hasLeft.whenComplete { _ in turn.cancel() }
-        let vms = try await call.read { [context] in
+        let vms = try await call.read { [context, caller = call.caller] () throws -> [Store.VM] in
             var question = question
             question.vms = try question.vms.map { try context.storedWord($0, in: store) }
-            return try question.resolve(in: store)
+            do {
+                return try question.resolve(in: store)
+            } catch let error as QueryError {
+                throw context.explained(error, question.vms, in: store, for: caller)
+            }
         }
         let lease =
             try vms.isEmpty

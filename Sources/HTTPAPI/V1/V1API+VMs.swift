@@ -61,9 +61,13 @@ extension V1API {
     func boots(_ call: Call) async throws -> Response {
         let store = context.store(for: call.caller)
         let isPrevious = try call.target.flag("previous-instance") ?? false
-        let vm = try await call.read {
+        let vm = try await call.read { () throws -> Store.VM in
             let word = try context.storedWord(call.value("vm"), in: store)
-            return try VMLookup.resolve(word, in: store, previousInstance: isPrevious)
+            do throws(QueryError) {
+                return try VMLookup.resolve(word, in: store, previousInstance: isPrevious)
+            } catch {
+                throw context.explained(error, [word], in: store, for: call.caller)
+            }
         }
         let lease = try context.sessions.lease([vm.directory], for: call.caller)
         return try await call.read {
