@@ -138,8 +138,9 @@ final class APIListeners {
     }
 
     /// Ends all requests and closes the connections. The listening sockets stay open: who connects meanwhile is served
-    /// by the next image.
-    func stop() {
+    /// by the next image, when this one `isReplaced`.
+    func stop(isReplaced: Bool) {
+        server?.announceEnd(isReplaced: isReplaced)
         servings.forEach { $0.task.cancel() }
         for serving in servings where !serving.hasEnded.wait(seconds: Self.stopLimit) {
             diagnostics.log(.info, "a request to the API did not end in time; its connection is closed")

@@ -124,9 +124,10 @@ public final class Daemon {
         let loops = capture.shards.map(\.loop) + (collector.map { [$0.eventLoop] } ?? [])
         let stopReason = process.serve("capturing", watching: loops, reload: reload)
         process.notify(stopReason)
-        listeners.stop()
+        let isReplaced = if case .replace = stopReason { true } else { false }
+        listeners.stop(isReplaced: isReplaced)
         var passed = listeners.passed
-        if case .replace = stopReason {
+        if isReplaced {
             passed += collector?.passListeners() ?? []
         }
         collector?.stop()

@@ -252,6 +252,21 @@ import Testing
         #expect(String(decoding: close.bytes.dropFirst(2), as: UTF8.self) == "guestlog has removed this console")
     }
 
+    @Test("the end of the daemon is a close frame that tells a stop from a replacement", arguments: [false, true])
+    func daemonEnds(isReplaced: Bool) async throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let guest = try fixture.addConsole("web")
+        _ = guest.raw
+        let token = ("X-Auth-Token", try fixture.token([.console]))
+        let session = try await WebSocketClient(client, "/v1/vms/web/console", [token])
+        #expect(await awaits { fixture.hub.statuses().first?.watchers == 1 })
+        fixture.server.announceEnd(isReplaced: isReplaced)
+        let close = try #require(try await session.frame())
+        #expect(close.opcode == 8 && close.bytes.starts(with: isReplaced ? [0x03, 0xf4] : [0x03, 0xe9]))
+        #expect(close.bytes.count > 2)
+    }
+
     @Test("a client that falls behind is closed with code 1013 and the reason, whether or not it takes notices")
     func cutOff() async throws {
         let fixture = try ServerFixture()

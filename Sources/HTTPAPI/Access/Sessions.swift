@@ -33,7 +33,7 @@ final class Sessions: Sendable {
     }
 
     private struct State {
-        var channels: [Int: (token: String, channel: any Channel, farewell: Farewell?)] = [:]
+        var channels: [Int: (token: String?, channel: any Channel, farewell: Farewell?)] = [:]
         var next = 0
         var readers: [Reader: Int] = [:]
         var totals: [String: Int] = [:]
@@ -66,15 +66,18 @@ final class Sessions: Sendable {
         farewell: Farewell? = nil,
         _ body: () async throws -> Result
     ) async throws -> Result {
-        guard let token = caller.token else {
+        guard caller.token != nil || farewell != nil else {
             return try await body()
         }
         let number = state.withLockedValue { state in
             state.next += 1
-            state.channels[state.next] = (token, channel, farewell)
+            state.channels[state.next] = (caller.token, channel, farewell)
             return state.next
         }
         defer { state.withLockedValue { $0.channels[number] = nil } }
+        guard caller.token != nil else {
+            return try await body()
+        }
         let now = clock.now
         guard tokens.stillAdmits(caller, at: now) else {
             throw APIError(401, "the token was revoked or has expired")
@@ -94,6 +97,12 @@ final class Sessions: Sendable {
         for session in ended {
             try? await session.channel.closeFuture.get()
         }
+    }
+
+    /// Writes `end` to the sessions whose protocol has a farewell, whoever their callers are. They are to be cancelled then.
+    func writeEnd(_ end: ByteBuffer) {
+        let channels = state.withLockedValue { $0.channels.values.filter { $0.farewell != nil }.map { $0.channel } }
+        channels.forEach { $0.write(end: end) }
     }
 
     // MARK: - Limits

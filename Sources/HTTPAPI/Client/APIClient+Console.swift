@@ -123,6 +123,9 @@ extension APIClient {
                 let code = data.readWebSocketErrorCode()
                 let words = String(buffer: data)
                 guard isJoined else {
+                    if code == .goingAway || code == .serviceRestart {
+                        throw Unreachable.cut(socket)
+                    }
                     throw APIError(code == .tryAgainLater ? 503 : 409, words)
                 }
                 return words.isEmpty ? .inputEnded : .closed(words)

@@ -144,7 +144,10 @@ extension NovaAPI {
     /// Joins the console that the token in the request names.
     func console(_ call: Call) throws(APIError) -> WebSocketSession {
         guard let token = call.target["token"].flatMap(consoleToken) else {
-            throw APIError(403, "the console token is unknown or expired; request a new address")
+            throw APIError(
+                403,
+                "the console token is unknown or expired (a restart of guestlog ends it); request a new address"
+            )
         }
         let offered = call.head.headers[canonicalForm: "Sec-WebSocket-Protocol"].map { String($0) }
         let request = ConsoleSessionRequest(token, call.target, offered: offered)

@@ -24,4 +24,14 @@ extension Channel {
             close(promise: nil)
         }
     }
+
+    /// Writes the bytes `end` after the output that waits, and does not wait itself.
+    func write(end: ByteBuffer) {
+        guard eventLoop.inEventLoop else {
+            eventLoop.execute { self.write(end: end) }
+            return
+        }
+        let context = try? pipeline.syncOperations.context(handlerType: OutputDrain.self)
+        context?.writeAndFlush(NIOAny(end), promise: nil)
+    }
 }
