@@ -91,7 +91,7 @@ public enum RequestWords {
             guard let severity = Severity(word: end) else {
                 throw QueryError(
                     .badRequest,
-                    "unknown severity \(end): use emerg, alert, crit, err, warning, notice, info, debug, or two of them as "
+                    "unknown severity '\(end)': use emerg, alert, crit, err, warning, notice, info, debug, or two of them as "
                         + "in warning..err"
                 )
             }

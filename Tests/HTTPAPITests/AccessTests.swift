@@ -329,6 +329,8 @@ import Testing
             "", "{}", #"{"scopes": [], "vms": ["*"]}"#, #"{"scopes": ["root"], "vms": ["*"]}"#,
             #"{"scopes": ["read"], "vms": []}"#, #"{"scopes": ["read"], "vms": [1]}"#,
             #"{"scopes": ["read"], "vms": ["*"], "life": "soon"}"#,
+            #"{"scopes": ["read"], "vms": ["*"], "life": "0s"}"#,
+            #"{"scopes": ["read"], "vms": ["*", ""]}"#, #"{"scopes": ["read"], "vms": ["lab/web/x"]}"#,
             #"{"scopes": ["read"], "scopes": ["admin"], "vms": ["*"]}"#,
             #"{"scopes": ["read"], "vms": ["*"], "name": "a\u0007b"}"#,
         ] {

@@ -84,4 +84,19 @@ import Testing
             #expect(answer.status == status, "\(head)")
         }
     }
+
+    @Test("a transfer coding besides chunked is refused, and so is a target with bytes to be percent-encoded")
+    func codings() async throws {
+        let fixture = try ServerFixture()
+        let client = try fixture.open()
+        let token = "Host: a\r\nAuthorization: Bearer \(try fixture.token())\r\nConnection: close\r\n"
+        for (head, status, words) in [
+            ("GET /v1/status HTTP/1.1\r\nTransfer-Encoding: chunked\r\n", 200, ""),
+            ("GET /v1/status HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n", 501, "gzip is not supported"),
+            ("GET /v1/logs?grep=é HTTP/1.1\r\nTransfer-Encoding: chunked\r\n", 400, "percent-encode"),
+        ] {
+            let answer = try await answer(to: Array((head + token + "\r\n0\r\n\r\n").utf8), client)
+            #expect(answer.status == status && answer.text.contains(words), "\(head): \(answer.text)")
+        }
+    }
 }

@@ -42,6 +42,11 @@ struct Admission: Sendable {
             guard hosts == 1 || hosts == 0 && !head.isHTTP11 else {
                 throw APIError.badRequest("the request has \(hosts) Host fields: send one")
             }
+            let codings = head.headers[canonicalForm: "Transfer-Encoding"]
+            if let coding = codings.first(where: { $0.lowercased() != "chunked" }) {
+                let message = "Transfer-Encoding: \(coding) is not supported; use chunked"
+                throw APIError(501, message, code: "not_implemented")
+            }
             guard let target else {
                 throw APIError.badRequest("the request target has malformed percent-encoding")
             }

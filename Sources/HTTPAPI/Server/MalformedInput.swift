@@ -33,8 +33,12 @@ final class MalformedInput: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func report(_ error: any Error, _ context: ChannelHandlerContext) {
-        let response = Response(APIError.badRequest("the request is malformed, or its head is too large: \(error)"))
-        guard let (head, body) = response.closing else {
+        let isTarget = if case HTTPParserError.invalidURL = error { true } else { false }
+        let reason =
+            isTarget
+            ? "the request's target is malformed: percent-encode spaces and what is not ASCII"
+            : "the request is malformed, or its head is too large: \(error)"
+        guard let (head, body) = Response(APIError.badRequest(reason)).closing else {
             return
         }
         context.write(Self.wrapOutboundOut(.head(head)), promise: nil)

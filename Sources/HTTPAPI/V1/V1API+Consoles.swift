@@ -93,7 +93,7 @@ extension V1API {
     private func rotationLimits(_ json: JSON) throws(APIError) -> RotationLimits {
         var limits = RotationLimits.default
         for (name, field) in [("plain_size", \RotationLimits.size), ("plain_backups", \.backups)] {
-            if let number = try json.member(name, "a number", \.integer) {
+            if let number = try json.member(name, "a whole number in digits", \.integer) {
                 limits[keyPath: field] = Int(number)
             }
         }

@@ -22,7 +22,8 @@ extension V1API {
         let stream = try target["stream"].map(RequestWords.stream)
         let timeout = try target["timeout"].map { (text: String) throws(APIError) -> Int64 in
             do {
-                return try Quantities.parseDuration(text).wholeMicroseconds
+                // Without a unit seconds, as the command has it.
+                return try Quantities.parseDuration(Int(text) == nil ? text : text + "s").wholeMicroseconds
             } catch {
                 throw .badRequest("timeout: \(error)")
             }
