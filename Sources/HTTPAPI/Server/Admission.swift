@@ -19,6 +19,8 @@ struct Admission: Sendable {
         let route: Route?
         /// The request, without its body; or why it is refused.
         let call: Result<Call, APIError>
+        /// Whose web page has sent the request, if it is one of another origin and allowed.
+        let crossOrigin: CrossOrigin?
         /// The response that reports an error of this request.
         let errorResponse: @Sendable (APIError) -> Response
     }
@@ -68,7 +70,10 @@ struct Admission: Sendable {
                 reader: reader
             )
         }
-        return Admitted(route: route, call: call) { [router] in router.response(to: target, $0) }
+        let crossOrigin = CrossOrigin(head, by: origin.listener)
+        return Admitted(route: route, call: call, crossOrigin: crossOrigin) { [router] in
+            router.response(to: target, $0)
+        }
     }
 
     private func caller(_ head: HTTPRequestHead, _ origin: RequestOrigin) throws(APIError) -> Caller {

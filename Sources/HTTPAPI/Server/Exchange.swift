@@ -68,6 +68,9 @@ struct Exchange {
 
     /// Answers the request, or reports the error. Throws only when the response cannot be sent completely.
     func answer() async throws {
+        if let preflight = admitted.crossOrigin?.preflight {
+            return try await send(preflight)
+        }
         do {
             var call = try admitted.call.get()
             call.body = body
@@ -111,6 +114,8 @@ struct Exchange {
             connection.deadline.begin()
         }
         defer { connection.deadline.end() }
-        try await response.write(to: outbound, head)
+        var complete = response
+        complete.headers += admitted.crossOrigin?.fields ?? []
+        try await complete.write(to: outbound, head)
     }
 }
