@@ -2,6 +2,7 @@
 
 import HTTPAPI
 import LogModel
+import LogStore
 import Query
 
 // VMs that the daemon knows and that have no log yet.
