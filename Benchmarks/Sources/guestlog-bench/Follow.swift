@@ -66,24 +66,18 @@ enum Follow {
         for _ in 0..<commits {
             now = now.advanced(byMicroseconds: StoreMaker.interval)
             try text.withUnsafeBytes { try writers[0].append($0, time: now) }
-            let start = threadTime()
+            let start = Machine.threadTime
             query.note(changed)
             var received = 0
             while let chunk = try query.next() {
                 received += chunk.count
                 _ = query.takeMovedCursor()
             }
-            used += threadTime() - start
+            used += Machine.threadTime - start
             guard received == text.count else {
                 throw BenchError("\(received) of \(text.count) bytes were received")
             }
         }
         return used
-    }
-
-    private static func threadTime() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 }

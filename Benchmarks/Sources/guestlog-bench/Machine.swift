@@ -10,6 +10,13 @@ enum Machine {
         Double(SystemClock().monotonicMicroseconds()) / 1_000_000
     }
 
+    /// The calling thread's CPU time in seconds.
+    static var threadTime: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
     /// The load averages, from /proc.
     static var load: String {
         contents(of: "/proc/loadavg").split(separator: " ").prefix(3).joined(separator: " ")

@@ -33,8 +33,8 @@ struct Row {
 
     /// All rows, in the table's order.
     static var all: [Row] {
-        Ingest.rows + Sockets.rows + Idle.rows + Console.rows + Since.rows + Follow.rows + Grep.rows + Recovery.rows
-            + DiskUse.rows + StartUp.rows + RuntimeLogs.rows
+        Ingest.rows + Sockets.rows + Idle.rows + Console.rows + Since.rows + Follow.rows + Display.rows + Grep.rows
+            + Recovery.rows + DiskUse.rows + StartUp.rows + RuntimeLogs.rows
     }
 
     static func named(_ name: String) throws -> Row {
