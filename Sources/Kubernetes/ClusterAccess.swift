@@ -37,7 +37,9 @@ public struct ClusterAccess: Sendable {
     /// runs.
     public init(_ options: Options = Options()) throws(KubernetesError) {
         let files = Kubeconfig.files(named: options.file)
-        if files.isEmpty, options.server == nil, options.context == nil, let account = try ServiceAccount.access() {
+        if files.isEmpty, options.server == nil, options.context == nil,
+            let account = try ServiceAccount.access(options)
+        {
             self = account
             return
         }
@@ -165,7 +167,7 @@ public struct ClusterAccess: Sendable {
 
     /// The fields that have requests made as another user
     /// (https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation).
-    private static func impersonation(
+    static func impersonation(
         _ user: JSON?,
         _ options: Options
     ) throws(KubernetesError) -> [(name: String, value: String)] {

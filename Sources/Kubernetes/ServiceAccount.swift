@@ -10,11 +10,14 @@ import SystemIO
 enum ServiceAccount {
     private static let folder = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-    /// The access of the pod; nil outside of pods.
-    static func access() throws(KubernetesError) -> ClusterAccess? {
-        guard let host = Environment["KUBERNETES_SERVICE_HOST"], let port = Environment["KUBERNETES_SERVICE_PORT"],
-            Glibc.access(folder + "/token", R_OK) == 0
-        else {
+    /// The access of the pod, with the user that `options` name instead of the pod's, if they do; nil outside of pods.
+    static func access(
+        _ options: ClusterAccess.Options,
+        host: String? = Environment["KUBERNETES_SERVICE_HOST"],
+        port: String? = Environment["KUBERNETES_SERVICE_PORT"],
+        folder: String = folder
+    ) throws(KubernetesError) -> ClusterAccess? {
+        guard let host, let port, Glibc.access(folder + "/token", R_OK) == 0 else {
             return nil
         }
         guard let endpoint = HTTPEndpoint("https://" + (host.contains(":") ? "[\(host)]" : host) + ":" + port) else {
@@ -22,7 +25,13 @@ enum ServiceAccount {
         }
         var settings = HTTPClient.Settings()
         settings.tls.authorities = .file(folder + "/ca.crt")
-        settings.bearerToken = token(in: folder + "/token")
+        settings.tls.isUnverified = options.isUnverified
+        if let token = options.token {
+            settings.bearerToken = { token }
+        } else {
+            settings.bearerToken = token(in: folder + "/token")
+        }
+        settings.headers += try ClusterAccess.impersonation(nil, options)
         let namespace = try? String(decoding: Kubeconfig.contents(of: folder + "/namespace"), as: UTF8.self)
         return ClusterAccess(endpoint: endpoint, settings: settings, namespace: namespace ?? "default")
     }

@@ -225,6 +225,28 @@ struct KubeconfigTests {
         #expect(folder?.description == "/proc cannot be read: Is a directory")
     }
 
+    @Test("in a pod requests are made with the pod's token, and as the options say")
+    func serviceAccount() throws {
+        let folder = TemporaryFolder()
+        try ProgramFile.write("pod", to: folder.path + "/token")
+        func access(_ options: ClusterAccess.Options, host: String? = "10.96.0.1") throws -> ClusterAccess? {
+            try ServiceAccount.access(options, host: host, port: "443", folder: folder.path)
+        }
+        let plain = try #require(try access(ClusterAccess.Options()))
+        #expect(try plain.settings.bearerToken?() == "pod")
+        #expect(plain.settings.headers.isEmpty && !plain.settings.tls.isUnverified)
+        var options = ClusterAccess.Options()
+        (options.impersonatedUser, options.impersonatedGroups) = ("bob", ["ops"])
+        (options.token, options.isUnverified) = ("own", true)
+        let other = try #require(try access(options))
+        #expect(try other.settings.bearerToken?() == "own")
+        let fields = other.settings.headers.map { $0.name + "=" + $0.value }
+        #expect(fields == ["Impersonate-User=bob", "Impersonate-Group=ops"] && other.settings.tls.isUnverified)
+        options.impersonatedUser = nil
+        #expect(throws: KubernetesError.self) { try access(options) }
+        #expect(try access(options, host: nil) == nil)
+    }
+
     @Test("a token that cannot be read names its file, the reason and the remedy")
     func unreadableToken() {
         let token = ServiceAccount.token(in: "/nonexistent/token")
