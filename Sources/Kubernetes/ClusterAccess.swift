@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import HTTPClient
 import LogModel
 import SystemIO
@@ -29,6 +30,8 @@ public struct ClusterAccess: Sendable {
         public var impersonatedGroups: [String] = []
         /// Whether the server's certificate is not verified (`--insecure-skip-tls-verify`).
         public var isUnverified = false
+        /// Whether a program that makes credentials may ask the user, where standard input is a terminal.
+        public var mayAsk = false
 
         public init() {}
     }
@@ -49,7 +52,8 @@ public struct ClusterAccess: Sendable {
     init(
         _ configuration: Kubeconfig,
         _ options: Options,
-        proxies: ProxyVariables = ProxyVariables()
+        proxies: ProxyVariables = ProxyVariables(),
+        isTerminal: Bool = isatty(STDIN_FILENO) == 1
     ) throws(KubernetesError) {
         let context = try Self.context(options.context, in: configuration)
         let cluster = try Self.entry(context["cluster"]?.text, "cluster", in: configuration.clusters)
@@ -71,6 +75,8 @@ public struct ClusterAccess: Sendable {
         }
         let impersonation = try Self.impersonation(user?.value, options)
         settings.headers += impersonation
+        var options = options
+        options.mayAsk = options.mayAsk && isTerminal
         exec = try Self.authenticate(user, options, cluster, url, &settings)
         self.endpoint = endpoint
         self.settings = settings
@@ -152,7 +158,12 @@ public struct ClusterAccess: Sendable {
             settings.bearerToken = { token }
         } else if let value = user.value["exec"] {
             let description = try describe(cluster, url, isUnverified: settings.tls.isUnverified)
-            let exec = try ExecCredential(value, folder: user.folder, cluster: description)
+            let exec = try ExecCredential(
+                value,
+                folder: user.folder,
+                cluster: description,
+                mayAsk: options.mayAsk
+            )
             let credentials = try exec.credentials()
             if let certificate = credentials.certificate, let key = credentials.key {
                 (settings.tls.certificate, settings.tls.key) = (.text(certificate), .text(key))

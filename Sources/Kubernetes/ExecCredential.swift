@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import LogModel
 import Synchronization
 import SystemIO
@@ -33,12 +32,12 @@ final class ExecCredential: Sendable {
     private static let limit = 60
 
     /// Reads `exec` of a user. The program's relative path starts from `folder`; `cluster` is described to it when it
-    /// asks for that. `isTerminal`: standard input is one.
+    /// asks for that. `mayAsk`: it may ask the user, at the terminal that standard input is.
     init(
         _ exec: JSON,
         folder: String,
         cluster: JSON,
-        isTerminal: Bool = isatty(STDIN_FILENO) == 1
+        mayAsk: Bool
     ) throws(KubernetesError) {
         guard let program = exec["command"]?.text, !program.isEmpty else {
             throw KubernetesError("exec of the user names no command")
@@ -51,7 +50,7 @@ final class ExecCredential: Sendable {
         }
         hint = exec["installHint"]?.text
         self.cluster = exec["provideClusterInfo"]?.text == "true" ? cluster : nil
-        isInteractive = try Self.isInteractive(exec, isTerminal: isTerminal)
+        isInteractive = try Self.isInteractive(exec, mayAsk: mayAsk)
         let isRelative = program.contains("/") && !program.hasPrefix("/")
         let path = isRelative ? folder + "/" + program : program
         let variables = (exec["env"]?.elements ?? []).compactMap { variable in
@@ -65,17 +64,17 @@ final class ExecCredential: Sendable {
 
     private let program: String
 
-    private static func isInteractive(_ exec: JSON, isTerminal: Bool) throws(KubernetesError) -> Bool {
+    private static func isInteractive(_ exec: JSON, mayAsk: Bool) throws(KubernetesError) -> Bool {
         switch exec["interactiveMode"]?.text ?? "IfAvailable" {
         case "Never":
             return false
         case "IfAvailable":
-            return isTerminal
+            return mayAsk
         case "Always":
-            guard isTerminal else {
+            guard mayAsk else {
                 throw KubernetesError(
-                    "the credential program \(exec["command"]?.text ?? "") asks the user (interactiveMode Always), and standard "
-                        + "input is no terminal"
+                    "the credential program \(exec["command"]?.text ?? "") asks the user (interactiveMode Always); only "
+                        + "kubectl guestlog at a terminal lets it ask"
                 )
             }
             return true

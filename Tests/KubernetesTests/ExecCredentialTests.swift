@@ -17,7 +17,7 @@ struct ExecCredentialTests {
     private func credential(
         _ script: String,
         mode: String = "Never",
-        isTerminal: Bool = false
+        mayAsk: Bool = false
     ) throws -> ExecCredential {
         try ProgramFile.write("#!/bin/sh\n" + script + "\n", to: folder.path + "/program")
         let exec = try JSON(
@@ -28,7 +28,7 @@ struct ExecCredentialTests {
                 """.utf8
         )
         let cluster = JSON.object([("server", .string("https://c"))])
-        return try ExecCredential(exec, folder: folder.path, cluster: cluster, isTerminal: isTerminal)
+        return try ExecCredential(exec, folder: folder.path, cluster: cluster, mayAsk: mayAsk)
     }
 
     private func answer(_ status: String) -> String {
@@ -91,13 +91,13 @@ struct ExecCredentialTests {
         let own = ProcFile.target(ofLink: "/proc/self/fd/0") ?? ""
         let words = #""$KUBERNETES_EXEC_INFO" "$(readlink /proc/self/fd/0)""#
         let script = "printf '%s %s\\n' \(words) >\(folder.path)/said\n"
-        func tell(_ mode: String, _ isTerminal: Bool) throws -> String {
-            let credential = try credential(script + answer(#""token":"t""#), mode: mode, isTerminal: isTerminal)
+        func tell(_ mode: String, _ mayAsk: Bool) throws -> String {
+            let credential = try credential(script + answer(#""token":"t""#), mode: mode, mayAsk: mayAsk)
             _ = try credential.credentials()
             return String(decoding: try Kubeconfig.contents(of: folder.path + "/said"), as: UTF8.self)
         }
-        for (mode, isTerminal) in [("Never", true), ("IfAvailable", false)] {
-            let said = try tell(mode, isTerminal)
+        for (mode, mayAsk) in [("Never", true), ("IfAvailable", false)] {
+            let said = try tell(mode, mayAsk)
             #expect(said.contains(#""interactive":false"#) && !said.hasSuffix(" \(own)\n"), "\(mode): \(said)")
         }
         for mode in ["IfAvailable", "Always"] {
@@ -105,9 +105,29 @@ struct ExecCredentialTests {
             #expect(said.contains(#""interactive":true"#) && said.hasSuffix(" \(own)\n"), "\(mode): \(said)")
         }
         let error = #expect(throws: KubernetesError.self) { try tell("Always", false) }
-        #expect(error?.description.contains("input is no terminal") == true)
+        #expect(error?.description.contains("only kubectl guestlog at a terminal") == true)
         let unknown = #expect(throws: KubernetesError.self) { try tell("Sometimes", true) }
         #expect(unknown?.description.contains("interactiveMode Sometimes") == true)
+    }
+
+    @Test("a program may ask the user only for a caller that permits it, and at a terminal")
+    func permission() throws {
+        try ProgramFile.write("#!/bin/sh\n" + answer(#""token":"t""#) + "\n", to: folder.path + "/program")
+        func token(mayAsk: Bool, isTerminal: Bool) throws -> String? {
+            var configuration = try Kubeconfig(files: [])
+            let exec =
+                "{apiVersion: client.authentication.k8s.io/v1, command: \(folder.path)/program, interactiveMode: Always}"
+            let text = "users: [{name: u, user: {exec: \(exec)}}]\ncontexts: [{name: c, context: {user: u}}]\n"
+            try configuration.add(text + "current-context: c\n", file: folder.path + "/config")
+            var options = ClusterAccess.Options()
+            (options.server, options.mayAsk) = ("https://c", mayAsk)
+            let proxies = ProxyVariables { _ in nil }
+            let access = try ClusterAccess(configuration, options, proxies: proxies, isTerminal: isTerminal)
+            return try access.settings.bearerToken?()
+        }
+        #expect(throws: KubernetesError.self) { try token(mayAsk: false, isTerminal: true) }
+        #expect(throws: KubernetesError.self) { try token(mayAsk: true, isTerminal: false) }
+        #expect(try token(mayAsk: true, isTerminal: true) == "t")
     }
 
     @Test("a program is told the cluster with the contents of its CA, with flags as such, and its own configuration")

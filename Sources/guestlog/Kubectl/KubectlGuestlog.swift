@@ -60,6 +60,7 @@ struct ClusterOptions: ParsableArguments {
         options.impersonatedUser = impersonatedUser
         options.impersonatedGroups = impersonatedGroups
         options.isUnverified = insecureSkipTlsVerify
+        options.mayAsk = true
         return KubernetesClient(try ClusterAccess(options))
     }
 }
