@@ -88,10 +88,10 @@ extension EndToEnd.KubectlTests {
         call.stop(SIGINT)
     }
 
-    @Test("a followed log that cannot be read for a time is named once, and shown afterwards")
+    @Test("a followed log that cannot be read for a time is named once, and its last lines are shown afterwards")
     func followedOutage() {
         cluster.pod("a")
-        cluster.log("a", "one", at: 0)
+        cluster.log("a", (0..<8).map { ("x \($0)", $0, 0) })
         cluster.refuse("a", 502, "no answer")
         let call = cluster.begin("logs", "web", "-f", "--tail", "5")
         let message = unreadable("web", "shop/a", "no answer") + "; trying again\n"
@@ -100,7 +100,9 @@ extension EndToEnd.KubectlTests {
         #expect(eventually { cluster.requests.count > before + 2 })
         #expect(call.standardError == message)
         cluster.permit("a")
-        #expect(eventually { call.text == "one\n" }, "\(call.text)")
+        #expect(eventually { call.text == "x 3\nx 4\nx 5\nx 6\nx 7\n" }, "\(call.text)")
+        cluster.log("a", "x 8", at: 8)
+        #expect(eventually { call.text == "x 3\nx 4\nx 5\nx 6\nx 7\nx 8\n" }, "\(call.text)")
         call.stop(SIGINT)
     }
 }

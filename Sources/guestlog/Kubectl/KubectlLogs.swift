@@ -127,10 +127,10 @@ struct KubectlLogs: AsyncParsableCommand {
         Output.endWithReader(TemporaryStore.removeAndExit)
         // Where reading begins in what there is now is decided when the query is opened.
         let choosesStart = request.selection.tail != nil || request.selection.boot != nil
-        let texts = choosesStart ? try await source.begin() : [:]
+        let beginnings = choosesStart ? try await source.begin() : [:]
         let query = try request.open(source.collector.store, now: presentMoment())
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await source.follow(from: texts) }
+            tasks.addTask { try await source.follow(from: beginnings) }
             tasks.addTask {
                 let changes = StoreNotifications(source.collector.notifier)
                 _ = try await Following(changes).answer(query) { try Output.write($0) }

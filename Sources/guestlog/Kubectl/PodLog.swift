@@ -52,8 +52,13 @@ struct PodLog: Sendable {
     }
 
     /// Passes the lines that follow those in `text` to `body`, those that come too, until the container has ended.
-    /// Reconnects when the connection ends before. Throws when the API server refuses.
-    func follow(from text: PodLogText, _ body: @Sendable ([PodLogLine]) async throws -> Void) async throws {
+    /// Reconnects when the connection ends before. With `tail`, only the last lines of what there is are requested as
+    /// long as none was received. Throws when the API server refuses.
+    func follow(
+        from text: PodLogText,
+        tail: Int?,
+        _ body: @Sendable ([PodLogLine]) async throws -> Void
+    ) async throws {
         var text = text
         text.resume()
         var pause = Self.pause
@@ -61,7 +66,7 @@ struct PodLog: Sendable {
         var hasReportedFailure = false
         while true {
             let before = text.resumeTime
-            let outcome = try await attempt(&text, isFollowed: !isRest, body)
+            let outcome = try await attempt(&text, isFollowed: !isRest, tail: before == nil ? tail : nil, body)
             if text.resumeTime != before {
                 pause = Self.pause
                 hasReportedFailure = false
@@ -103,10 +108,11 @@ struct PodLog: Sendable {
     private func attempt(
         _ text: inout PodLogText,
         isFollowed: Bool,
+        tail: Int?,
         _ body: @Sendable ([PodLogLine]) async throws -> Void
     ) async throws -> PodLogEnd.Outcome {
         do {
-            try await request(&text, isFollowed: isFollowed, body)
+            try await request(&text, isFollowed: isFollowed, tail: tail, body)
             return .ended
         } catch is HTTPClientError {
             return .cut
@@ -122,7 +128,7 @@ struct PodLog: Sendable {
     private func request(
         _ text: inout PodLogText,
         isFollowed: Bool,
-        tail: Int? = nil,
+        tail: Int?,
         _ body: @Sendable ([PodLogLine]) async throws -> Void
     ) async throws {
         var parameters = [("container", LogContainer.name), ("timestamps", "true")]

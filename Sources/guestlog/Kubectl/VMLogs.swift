@@ -109,14 +109,22 @@ struct VMLogs: Sendable {
 
     // MARK: - What comes
 
-    /// Collects what there is now, to be followed from there; returns what of each pod's log was read, by the pod's UID.
-    func begin() async throws -> [String: PodLogText] {
-        let texts = try await each(of: try await pods.list()) { try await begin($0) }
-        return texts.reduce(into: [:]) { all, texts in all.merge(texts) { $1 } }
+    /// Where a pod's log is followed from.
+    struct Beginning: Sendable {
+        /// What was read of it.
+        var text = PodLogText()
+        /// Of a log that could not be read, the last lines that are requested; nil: all.
+        var tail: Int?
     }
 
-    private func begin(_ target: LogTarget) async throws -> [String: PodLogText] {
-        var texts: [String: PodLogText] = [:]
+    /// Collects what there is now, to be followed from there; returns where, by the pods' UIDs.
+    func begin() async throws -> [String: Beginning] {
+        let beginnings = try await each(of: try await pods.list()) { try await begin($0) }
+        return beginnings.reduce(into: [:]) { all, some in all.merge(some) { $1 } }
+    }
+
+    private func begin(_ target: LogTarget) async throws -> [String: Beginning] {
+        var beginnings: [String: Beginning] = [:]
         for pod in target.logged where pod.log != .waiting {
             try await collector.add(pod)
             var text = PodLogText()
@@ -136,9 +144,10 @@ struct VMLogs: Sendable {
                 }
                 try await collector.end(pod)
             }
-            texts[pod.uid] = text
+            // With a tail of 0 only what comes is requested: there is no line yet from which to go on.
+            beginnings[pod.uid] = Beginning(text: text, tail: isWhole ? nil : tail)
         }
-        return texts
+        return beginnings
     }
 
     private enum Event: Sendable {
@@ -150,7 +159,7 @@ struct VMLogs: Sendable {
 
     /// Collects what comes after what `begin` has read, and all of other pods, until cancelled. Reports the logs that the
     /// API server refuses, and throws when none is left.
-    func follow(from texts: [String: PodLogText]) async throws {
+    func follow(from beginnings: [String: Beginning]) async throws {
         let (events, continuation) = AsyncThrowingStream<Event, any Error>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask {
@@ -168,7 +177,7 @@ struct VMLogs: Sendable {
                     for pod in pods {
                         tasks.addTask {
                             do {
-                                let refusal = try await follow(pod, from: texts[pod.uid] ?? PodLogText())
+                                let refusal = try await follow(pod, from: beginnings[pod.uid] ?? Beginning())
                                 continuation.yield(.ended(refusal: refusal))
                             } catch {
                                 continuation.finish(throwing: error)
@@ -188,11 +197,13 @@ struct VMLogs: Sendable {
         }
     }
 
-    /// Collects the log of `pod` from `text` on until its container has ended; returns why it cannot be read.
-    private func follow(_ pod: LauncherPod, from text: PodLogText) async throws -> KubernetesError? {
+    /// Collects the log of `pod` from `beginning` on until its container has ended; returns why it cannot be read.
+    private func follow(_ pod: LauncherPod, from beginning: Beginning) async throws -> KubernetesError? {
         var refusal: KubernetesError?
         do {
-            try await log(of: pod).follow(from: text) { try await collector.receive($0, from: pod) }
+            try await log(of: pod).follow(from: beginning.text, tail: beginning.tail) { lines in
+                try await collector.receive(lines, from: pod)
+            }
         } catch let error as KubernetesError where error.status == 403 {
             refusal = KubernetesError(status: error.status, pod.unreadable(error))
         }
