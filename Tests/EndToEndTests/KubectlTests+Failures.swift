@@ -82,10 +82,12 @@ extension EndToEnd.KubectlTests {
 
     @Test("with -f a server that cannot be reached is reported, and asked again")
     func followedServer() {
-        let call = cluster.begin("logs", "web", "-f", "--server", "http://127.0.0.1:1")
-        #expect(eventually { call.standardError.contains("127.0.0.1:1") }, "\(call.standardError)")
-        #expect(call.standardError.hasSuffix("; trying again\n") && !call.hasEnded)
-        call.stop(SIGINT)
+        for (option, value) in [("--tail", "all"), ("--tail", "5"), ("-b", "0")] {
+            let call = cluster.begin("logs", "web", "-f", option, value, "--server", "http://127.0.0.1:1")
+            #expect(eventually { call.standardError.contains("127.0.0.1:1") }, "\(call.standardError)")
+            #expect(call.standardError.hasSuffix("; trying again\n") && !call.hasEnded)
+            call.stop(SIGINT)
+        }
     }
 
     @Test("a followed log that cannot be read for a time is named once, and its last lines are shown afterwards")

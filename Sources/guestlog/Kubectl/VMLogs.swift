@@ -119,7 +119,7 @@ struct VMLogs: Sendable {
 
     /// Collects what there is now, to be followed from there; returns where, by the pods' UIDs.
     func begin() async throws -> [String: Beginning] {
-        let beginnings = try await each(of: try await pods.list()) { try await begin($0) }
+        let beginnings = try await each(of: try await pods.awaitList()) { try await begin($0) }
         return beginnings.reduce(into: [:]) { all, some in all.merge(some) { $1 } }
     }
 

@@ -39,6 +39,16 @@ struct VMPods: Sendable {
         }
     }
 
+    /// The VMs that have pods now. A server that does not answer is reported, and asked again.
+    func awaitList() async throws -> [LogTarget] {
+        var found: [LogTarget] = []
+        try await watch { targets in
+            found = targets
+            return false
+        }
+        return found
+    }
+
     private func reportOutage(_ error: (any Error)?) {
         if let error {
             Output.error("the API server cannot be asked: \(error); trying again")
