@@ -75,15 +75,16 @@ final class NodeLogs: Sendable {
                 }
             found.forEach { state.apply($0, at: now) }
             state.expire(at: now)
-            if state.named != savedNames {
-                // What cannot be written now is written at the next change.
-                try? names.save(state.named)
-                savedNames = state.named
-            }
             let wanted = state.vms.flatMap(NodeSources.definitions)
             if wanted != published {
                 published = wanted
                 sources.setFiles(wanted)
+            }
+            // Afterwards: a pod's log is to be open before the pod is removed, whatever the store's disk does.
+            if state.named != savedNames {
+                // What cannot be written now is written at the next change.
+                try? names.save(state.named)
+                savedNames = state.named
             }
             wait(for: watch, until: [state.deadline, watch.deadline].compactMap { $0 }.min())
         }

@@ -35,11 +35,12 @@ struct NodeNames {
         return named
     }
 
+    /// Does not wait for the disk: a file that a crash of the host has damaged costs names until the API answers.
     func save(_ named: [String: VMIdentity]) throws(SystemError) {
         let members = named.sorted { $0.key < $1.key }.map { pod, vm -> (String, JSON) in
             (pod, .object([("namespace", .string(vm.namespace ?? "")), ("name", .string(vm.name))]))
         }
         try fileSystem.makeDirectories(folder)
-        try fileSystem.replace(Self.name, in: folder, with: JSON.object(members).bytes)
+        try fileSystem.replace(Self.name, in: folder, with: JSON.object(members).bytes, isDurable: false)
     }
 }
