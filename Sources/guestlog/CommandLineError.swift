@@ -35,8 +35,9 @@ struct CommandLineError: Error, CustomStringConvertible {
         guard command == Logs.self || command == KubectlLogs.self else {
             return nil
         }
-        if Int(option.dropFirst()) != nil {
-            return "use -n for a number of lines"
+        if Int(option.dropFirst()) != nil || option == "--limit" || option == "--last" {
+            // In kubectl, -n is the namespace.
+            return "use \(command == Logs.self ? "-n" : "--tail") for a number of lines"
         }
         return commonOptions[option] ?? (command == Logs.self ? otherOptions[option] : nil)
     }
@@ -56,8 +57,7 @@ struct CommandLineError: Error, CustomStringConvertible {
     private static let commonOptions = [
         "-v": "there is no inverted match", "--invert-match": "there is no inverted match",
         "--case-sensitive": "use --ignore-case or --no-ignore-case",
-        "--details": "-o json shows all that is known of a line", "--json": "use -o json",
-        "--limit": "use -n for a number of lines", "--last": "use -n for a number of lines",
+        "--details": "-o json shows all that is known of a line",
         "--first": "use --head", "--start": "use --since", "--end": "use --until", "--to": "use --until",
         "--level": "use --severity", "--no-color": "use --color never",
     ]

@@ -132,6 +132,8 @@ struct CommandLineWordsTests {
         for (line, remedy) in [
             ("logs web --user=x", "use --context"), ("boots web --client-key k", "kubectl config"),
             ("logs -A --max-log-requests=9", "any number"), ("logs web --v=6", "no further messages"),
+            ("logs web --limit=5", "use --tail"), ("logs web --last 5", "use --tail"), ("logs web -20", "use --tail"),
+            ("logs web --json", "use -o json"),
         ] {
             let error = #expect(throws: CommandLineError.self) { try parsed(line) }
             #expect(error?.description.contains(remedy) == true, "\(error?.description ?? "")")
@@ -180,7 +182,7 @@ struct CommandLineWordsTests {
             ("logs web --follow=maybe", "--follow=maybe: must be true or false"),
             ("logs web --list-boots", "'guestlog boots VM'"), ("logs web -k", "_TRANSPORT=kernel"),
             ("logs web -fe", "use -n"), ("logs web -20f", "use -n"),
-            ("logs web --json", "use -o json"), ("logs web --end now", "use --until"),
+            ("logs web --json", "use -o json"), ("logs web --limit=5", "use -n"), ("logs web --end now", "use --until"),
             ("logs web --level err", "use --severity"), ("logs web --no-color", "use --color never"),
             ("logs web --details", "-o json shows"), ("logs web --boot=first", "1 for the oldest"),
             ("logs web -bfirst", "1 for the oldest"), ("logs web -b=previous", "-1 for the one before"),
