@@ -162,12 +162,11 @@ public final class KubernetesClient: Sendable {
         return true
     }
 
-    /// How often a server that asks for it is asked again, and after how many seconds at most: as kubectl does.
+    /// How often a server that asks for it is asked again: as kubectl does.
     private static let retryLimit = 10
-    private static let longestRetry = 30
 
-    /// The response of `target`, to be read in pieces. A server that is busy and says when to ask again is asked again.
-    /// Throws `KubernetesError` when the status is no success.
+    /// The response of `target`, to be read in pieces. A server that is busy and says when to ask again is asked again,
+    /// after `limit` in all at the latest. Throws `KubernetesError` when the status is no success.
     public func open(_ target: Target, within limit: Duration) async throws -> HTTPExchange {
         var exchange = try await send(target, within: limit)
         if exchange.status == 401, let exec = access.exec {
@@ -177,22 +176,25 @@ public final class KubernetesClient: Sendable {
             exchange = try await send(target, within: limit)
         }
         var retries = 0
-        while retries < Self.retryLimit, let pause = Self.pause(after: exchange) {
+        var rest = limit
+        while rest > .zero, retries < Self.retryLimit, let asked = Self.pause(after: exchange) {
+            let pause = min(asked, rest)
             retries += 1
+            rest -= pause
             exchange.close()
-            try await Task.sleep(for: .seconds(pause))
+            try await Task.sleep(for: pause)
             exchange = try await send(target, within: limit)
         }
         return try await checked(exchange)
     }
 
-    private static func pause(after exchange: HTTPExchange) -> Int? {
+    private static func pause(after exchange: HTTPExchange) -> Duration? {
         guard exchange.status == 429 || exchange.status >= 500,
             let seconds = exchange.headers.first(name: "Retry-After").flatMap({ Int($0) }), seconds >= 0
         else {
             return nil
         }
-        return min(seconds, longestRetry)
+        return .seconds(seconds)
     }
 
     private func send(_ target: Target, within limit: Duration) async throws -> HTTPExchange {

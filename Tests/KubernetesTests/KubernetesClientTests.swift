@@ -33,6 +33,19 @@ import Testing
         #expect(server.requests.count == 4)
     }
 
+    @Test("a server that stays busy is asked for no longer than the limit of the request")
+    func busyForLong() async throws {
+        let server = try StandInServer { _ in .status(503, headers: [("Retry-After", "3600")]) }
+        let endpoint = try #require(HTTPEndpoint(server.url))
+        let client = KubernetesClient(
+            ClusterAccess(endpoint: endpoint, settings: HTTPClient.Settings(), namespace: "shop")
+        )
+        let error = await #expect(throws: KubernetesError.self) {
+            _ = try await client.open(.init(["told"]), within: .seconds(1))
+        }
+        #expect(error?.status == 503 && server.requests.count == 2)
+    }
+
     @Test("a watch reports once that the server does not answer, and that it answers again")
     func outage() async throws {
         let requests = Requests()
