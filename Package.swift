@@ -90,7 +90,9 @@ let package = Package(
         target("Gzip", dependencies: ["CZlib"]),
         target(
             "HTTPClient",
-            dependencies: ["CLinux", "LogModel", .product(name: "NIOSSL", package: "swift-nio-ssl")] + client
+            dependencies: [
+                "CLinux", "LogModel", "TextFormats", .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ] + client
         ),
         target(
             "RuntimeSources",
@@ -171,7 +173,7 @@ let package = Package(
             dependencies: [
                 "LogModel", "TextFormats", "SystemIO", "Libvirt", "KubeVirt", "LogStore", "Capture",
                 "VirtLogManager", "Query", "Transforms", "RotatingFile", "GuestChannel", "GuestCollector", "Gzip",
-                "Outputs", "RuntimeSources",
+                "HTTPClient", "Outputs", "RuntimeSources",
             ],
             path: "Tests/FuzzTargets",
             swiftSettings: settings

@@ -5,6 +5,7 @@
 //     HTTPClient            one server: requests, with a pool of connections                     begin here
 //       HTTPEndpoint        the server, from a URL
 //       HTTPRequest         a request; HTTPResponse, HTTPExchange: its response, whole or in pieces
+//       RetryAfter          when a server that is busy is to be asked again
 //       HTTPConnection      one connection, on its event loop
 //     Transport/
 //       Connector           opens connections: TCP or a Unix socket, a proxy, TLS

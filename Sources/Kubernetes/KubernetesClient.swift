@@ -190,11 +190,11 @@ public final class KubernetesClient: Sendable {
 
     private static func pause(after exchange: HTTPExchange) -> Duration? {
         guard exchange.status == 429 || exchange.status >= 500,
-            let seconds = exchange.headers.first(name: "Retry-After").flatMap({ Int($0) }), seconds >= 0
+            let value = exchange.headers.first(name: "Retry-After")
         else {
             return nil
         }
-        return .seconds(seconds)
+        return RetryAfter.delay(value, now: Timestamp(microseconds: SystemClock().wallMicroseconds()))
     }
 
     private func send(_ target: Target, within limit: Duration) async throws -> HTTPExchange {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Gzip
+import HTTPClient
 import LogModel
 import Query
 import TextFormats

@@ -33,9 +33,12 @@ import Testing
         #expect(server.requests.count == 4)
     }
 
-    @Test("a server that stays busy is asked for no longer than the limit of the request")
-    func busyForLong() async throws {
-        let server = try StandInServer { _ in .status(503, headers: [("Retry-After", "3600")]) }
+    @Test(
+        "a server that stays busy is asked for no longer than the limit of the request",
+        arguments: ["3600", "Tue, 31 Dec 2999 23:59:59 GMT"]
+    )
+    func busyForLong(until time: String) async throws {
+        let server = try StandInServer { _ in .status(503, headers: [("Retry-After", time)]) }
         let endpoint = try #require(HTTPEndpoint(server.url))
         let client = KubernetesClient(
             ClusterAccess(endpoint: endpoint, settings: HTTPClient.Settings(), namespace: "shop")

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LogModel
+public import LogModel
 import TextFormats
 
 /// The field `Retry-After` (RFC 9110, section 10.2.3).
-enum RetryAfter {
+public enum RetryAfter {
     /// The delay that `value` asks for, seconds or a date; nil when it is malformed, or a date that has passed.
-    static func delay(_ value: String, now: Timestamp) -> Duration? {
+    public static func delay(_ value: String, now: Timestamp) -> Duration? {
         if let seconds = Int64(value), seconds >= 0 {
             return .seconds(min(seconds, 86_400))
         }
