@@ -120,7 +120,7 @@ struct VMLogs: Sendable {
     /// Collects what there is now, to be followed from there; returns where, by the pods' UIDs.
     func begin() async throws -> [String: Beginning] {
         let beginnings = try await each(of: try await pods.awaitList()) { try await begin($0) }
-        return beginnings.reduce(into: [:]) { all, some in all.merge(some) { $1 } }
+        return beginnings.reduce(into: [:]) { all, more in all.merge(more) { $1 } }
     }
 
     private func begin(_ target: LogTarget) async throws -> [String: Beginning] {
