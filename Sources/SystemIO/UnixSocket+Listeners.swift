@@ -26,18 +26,25 @@ extension UnixSocket {
         guard !sockets.isEmpty else {
             return []
         }
-        var paths: Set<String> = []
-        // Num, RefCount, Protocol, Flags, Type, St, Inode, Path (proc(5)); only a bound socket has a path.
-        for line in ProcFile.text("/proc/\(process)/net/unix", limit: .max).split(separator: "\n") {
+        return Set(listeners(seenBy: "\(process)").filter { sockets.contains($0.inode) }.map { String($0.path) })
+    }
+
+    /// Whether a process of this network namespace has a socket that it bound to this `path`, and listens on it; also
+    /// where this user may not see the file.
+    public static func isListening(at path: String) -> Bool {
+        listeners(seenBy: "self").contains { $0.path == path }
+    }
+
+    /// The bound sockets in the network namespace of `process` on which a process listens.
+    private static func listeners(seenBy process: String) -> [(inode: Substring, path: Substring)] {
+        ProcFile.text("/proc/\(process)/net/unix", limit: .max).split(separator: "\n").compactMap { line in
+            // Num, RefCount, Protocol, Flags, Type, St, Inode, Path (proc(5)); only a bound socket has a path.
             let fields = line.split(separator: " ", maxSplits: 7)
-            guard fields.count == 8, let flags = UInt32(fields[3], radix: 16), flags & acceptsConnections != 0,
-                sockets.contains(fields[6])
-            else {
-                continue
+            guard fields.count == 8, let flags = UInt32(fields[3], radix: 16), flags & acceptsConnections != 0 else {
+                return nil
             }
-            paths.insert(String(fields[7]))
+            return (inode: fields[6], path: fields[7])
         }
-        return paths
     }
 
     /// The kernel's flag of a listening socket (`__SO_ACCEPTCON`).

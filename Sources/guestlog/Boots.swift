@@ -30,7 +30,7 @@ struct Boots: AsyncParsableCommand {
         do {
             lists = try await boots(source)
         } catch {
-            throw await source.explained(error, of: vms)
+            throw await source.explained(error, of: vms, paths)
         }
         try BootTable(times: times, output: output).write(lists)
         try source.checkCompleteness(of: vms)

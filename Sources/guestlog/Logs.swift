@@ -124,7 +124,7 @@ struct Logs: AsyncParsableCommand {
                 }
             }
         } catch  where LogSource.isUnknownVM(error) {
-            throw hint(for: await source.explained(error, of: vms))
+            throw hint(for: await source.explained(error, of: vms, paths))
         }
     }
 

@@ -162,7 +162,7 @@ struct PathOptions: ParsableArguments {
     }
 
     /// Whether the store was named, by an option or by the environment.
-    private var namesStore: Bool { store != nil || Environment["GUESTLOG_STORE"] != nil }
+    var namesStore: Bool { store != nil || Environment["GUESTLOG_STORE"] != nil }
     /// Whether the daemon was named by its socket: an option for the store goes before a socket in the environment.
     var namesDaemon: Bool { socket != nil || store == nil && Environment["GUESTLOG_SOCKET"] != nil }
 

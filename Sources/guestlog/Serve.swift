@@ -20,10 +20,10 @@ struct Serve: ParsableCommand {
 
     func run() throws {
         let configuration = try paths.configuration()
+        try SystemDaemon.refuseSecond(paths)
         if check.checkConfig {
             return try Daemon.check(configuration)
         }
-        try SystemDaemon.refuseSecond(paths)
         try DaemonFolders.prepare(configuration)
         try Daemon(configuration, file: paths.configurationFile).run()
     }

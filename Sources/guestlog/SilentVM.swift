@@ -17,13 +17,13 @@ extension LogSource {
     }
 
     /// Why there is no log of a VM that `words` name and the daemon knows, or `error` with the store that was read where
-    /// that is not the system's; else `error`.
-    func explained(_ error: any Error, of words: [String]) async -> any Error {
+    /// was not named in `paths` and is not the system's; else `error`.
+    func explained(_ error: any Error, of words: [String], _ paths: PathOptions) async -> any Error {
         guard Self.isUnknownVM(error) else {
             return error
         }
         guard let daemon, let vms = try? await daemon.get(RequestTarget(["v1", "vms"]))["vms"]?.elements else {
-            if let store, let note = SystemDaemon.note(on: store.root) {
+            if let store, !paths.namesStore, let note = SystemDaemon.note(on: store.root) {
                 return CommandLineError(description: "\(error); \(note)")
             }
             return error

@@ -144,6 +144,8 @@ import Testing
         let socket = try ListeningSocket(path: path)
         // The kernel's list may lack a socket while other tests open and close theirs.
         #expect(eventually { UnixSocket.listeningPaths(of: getpid()).contains(path) })
+        #expect(eventually { UnixSocket.isListening(at: path) })
+        #expect(!UnixSocket.isListening(at: path + "x"))
         #expect(eventually { PreviousDaemon(socket: path).isIn(getpid()) })
         #expect(!PreviousDaemon(socket: path + "x").isIn(getpid()))
         #expect(symlink(folder.path, folder.path + "/link") == 0)

@@ -56,7 +56,7 @@ public struct APIClient: Sendable {
 
         static let isItRunning = "is guestlog serve running?"
         /// The socket of the system's daemon.
-        private static let systemSocket = "/run/guestlog/guestlog.sock"
+        public static let systemSocket = "/run/guestlog/guestlog.sock"
 
         private static func hint(_ socket: String, _ code: Int32) -> String? {
             switch code {
@@ -69,7 +69,7 @@ public struct APIClient: Sendable {
 
         /// What to use where nothing is at another path and the system's daemon has the socket `system`; nil when there is
         /// none.
-        static func hint(besides system: String) -> String? {
+        public static func hint(besides system: String) -> String? {
             do throws(SystemError) {
                 _ = try FileAttributes(following: system)
                 return "the system's daemon listens at \(system): use --socket or GUESTLOG_SOCKET"
