@@ -93,11 +93,13 @@ final class DaemonProcess {
 
     /// Waits for the store's disk without a time limit, while guests are drained, and for some seconds for what a crash
     /// loop has left. A disk that is full or fails is not waited for: capture retries, and the problem is reported.
-    func awaitStore() throws(SystemError) {
+    /// Calls `onWait` at each report that the disk does not respond.
+    func awaitStore(onWait: () -> Void = {}) throws(SystemError) {
         while try !capture.awaitStore(seconds: Self.storeInterval, ignoringRetriedErrors: true) {
             diagnostics.log(.warning, "the store \(capture.store.root) does not respond: waiting for its disk")
             // The service manager would end a start that exceeds its time limit.
             service.notify("STATUS=waiting for the store\nEXTEND_TIMEOUT_USEC=\(2 * Self.storeInterval * 1_000_000)")
+            onWait()
         }
         capture.awaitRecovery(seconds: Self.recoveryLimit)
     }

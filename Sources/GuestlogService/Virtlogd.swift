@@ -124,10 +124,10 @@ public final class Virtlogd {
     }
 
     /// Runs until SIGTERM or SIGINT, until it was idle for the configured time, or until it is replaced. Calls `onBegin`
-    /// when it serves its socket.
+    /// when it serves its socket, and before whenever the store's disk does not respond: clients wait at the socket then.
     public func run(onBegin: () -> Void = {}) throws {
         do {
-            try begin()
+            try begin(onWait: onBegin)
         } catch {
             // Other processes still hold the inherited logs.
             let isHeld = process.service.isPresent
@@ -183,7 +183,7 @@ public final class Virtlogd {
         return (sockets, state.logs)
     }
 
-    private func begin() throws {
+    private func begin(onWait: () -> Void) throws {
         let past = takeOver()
         let listening: ListeningSocket
         if let socket = past.sockets.first {
@@ -202,7 +202,7 @@ public final class Virtlogd {
         process.takeOver { discarded in
             past.logs.forEach { manager.resume($0, discarded: discarded[table.name(of: $0.path)]) }
         }
-        try process.awaitStore()
+        try process.awaitStore(onWait: onWait)
         try server.listen(on: listening)
         process.diagnostics.log(
             .notice,

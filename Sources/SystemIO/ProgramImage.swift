@@ -22,11 +22,17 @@ public enum ProgramImage {
 
     /// Continues in a child process without a terminal. This one ends when the child calls the returned function, which it
     /// does when it has begun its service, or with the child's status if it ends before. Messages go to standard error
-    /// until then, and later to syslog, or to standard error if that is a file. To be called before there are other
-    /// threads.
+    /// until then, and later to syslog, or to standard error if that is a file. Further calls of the function do nothing.
+    /// To be called before there are other threads.
     public static func daemonize() throws(SystemError) -> () -> Void {
         let begun = try systemCall("daemon") { gl_daemon() }
-        return { gl_daemon_begun(begun) }
+        var isAwaited = true
+        return {
+            if isAwaited {
+                isAwaited = false
+                gl_daemon_begun(begun)
+            }
+        }
     }
 
     /// How long a program may take to print its version, in seconds.

@@ -53,6 +53,21 @@ extension FaultTests {
             #expect(lines[2...].contains { $0.contains("in use by process") }, "\(child.text)")
         }
 
+        @Test(
+            "a store whose disk does not respond does not keep the command, and so the host's start, from returning",
+            .enabled(if: FuseMount.isPossible, Comment(rawValue: FuseMount.requirement))
+        )
+        func hungStore() {
+            let mount = FuseMount()
+            defer { mount.end() }
+            FileText.write("store: \(mount.folder.path)/store\nruntime: \(memory.path)\n", to: configuration)
+            mount.hang()
+            #expect(shell("timeout 60 \(command)").wait() == 0)
+            #expect(process != nil)
+            mount.resume()
+            stop()
+        }
+
         @Test("a log daemon in the background that is replaced keeps its process, and its messages go to the same file")
         func replaced() throws {
             let messages = folder.path + "/messages"
