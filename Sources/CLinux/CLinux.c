@@ -237,11 +237,9 @@ void gl_daemon_begun(int begun) {
     if (fstat(STDERR_FILENO, &status) != 0 || !S_ISREG(status.st_mode)) {
         struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
         int messages = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (messages < 0 || connect(messages, (struct sockaddr *)&address, sizeof address) != 0) {
-            close(messages);
-            messages = open("/dev/null", O_RDWR | O_CLOEXEC);
-        }
         if (messages >= 0) {
+            // Where syslog is not there yet, the socket is connected when a message is written.
+            (void)connect(messages, (struct sockaddr *)&address, sizeof address);
             dup2(messages, STDERR_FILENO);
             close(messages);
         }

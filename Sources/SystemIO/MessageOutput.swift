@@ -4,7 +4,10 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// A descriptor for messages, one per line: with systemd's `<N>` prefix when the journal reads it, plain otherwise.
+/// A descriptor for messages, one per line: with systemd's `<N>` prefix when the journal reads it, with syslog's priority
+/// when it is a socket for datagrams, plain otherwise.
+///
+/// Such a socket is syslog's. It is connected again when syslog was not there yet, or has begun anew.
 ///
 /// Writing a message never blocks. A line is written to a pipe, a socket or a terminal only if it fits at once; lines
 /// that do not fit, because the journal has stopped, a terminal is paused, or a pipe has no reader, are counted, and
@@ -22,6 +25,7 @@ final class MessageOutput: Sendable {
     private let prefix: String
     private let isJournal: Bool
     private let isFile: Bool
+    private let syslog: String
     private let state = Mutex(State())
     private let queued = Semaphore()
 
@@ -29,10 +33,13 @@ final class MessageOutput: Sendable {
     private static let lineLimit = 4096
     /// Maximum number of pending lines.
     static let queueLimit = 1000
+    /// syslog(3)'s LOG_DAEMON.
+    private static let facility = 3 << 3
 
-    /// Messages of the program `name` to `descriptor`, which the caller owns.
-    init(to descriptor: Int32, name: String = "guestlog") {
+    /// Messages of the program `name` to `descriptor`, which the caller owns. The socket of syslog is at `syslog`.
+    init(to descriptor: Int32, name: String = "guestlog", syslog: String = "/dev/log") {
         self.descriptor = descriptor
+        self.syslog = syslog
         prefix = name + ": "
         isJournal = JournalStream.isConnected(to: descriptor)
         isFile = (try? FileAttributes(of: descriptor))?.kind == .regular
@@ -53,10 +60,13 @@ final class MessageOutput: Sendable {
 
     /// Writes a line if there is room for it now; returns whether there was.
     private func put(_ level: DiagnosticLevel, _ message: String, _ state: inout State) -> Bool {
-        let prefix = isJournal ? "<\(level.rawValue)>" : prefix
-        let line = Array((prefix + message).utf8.prefix(Self.lineLimit - 1) + [UInt8(ascii: "\n")])
+        // Not known from the beginning: a daemon gets this socket when it has begun (gl_daemon_begun).
+        let isSyslog = !isFile && UnixSocket.isForDatagrams(descriptor)
+        let beginning =
+            isSyslog ? "<\(Self.facility | level.rawValue)>\(prefix)" : isJournal ? "<\(level.rawValue)>" : prefix
+        let line = Array((beginning + message).utf8.prefix(Self.lineLimit - 1) + [UInt8(ascii: "\n")])
         guard isFile else {
-            return gl_write_now(descriptor, line, line.count) > 0
+            return gl_write_now(descriptor, line, line.count) > 0 || isSyslog && writeConnected(line)
         }
         guard state.queue.count < Self.queueLimit else {
             return false
@@ -67,6 +77,17 @@ final class MessageOutput: Sendable {
         state.queue.append(line)
         queued.signal()
         return true
+    }
+
+    /// Writes a line that could not be written just now, if the connection to syslog was missing, and can be made.
+    private func writeConnected(_ line: [UInt8]) -> Bool {
+        let code = errno
+        guard code == ECONNREFUSED || code == ENOTCONN,
+            (try? UnixSocket.connect(datagrams: descriptor, to: syslog)) != nil
+        else {
+            return false
+        }
+        return gl_write_now(descriptor, line, line.count) > 0
     }
 
     /// Writes pending lines to the file, as long as the process lives.

@@ -93,9 +93,23 @@ public enum UnixSocket {
     public static func connectDatagrams(to path: String) throws(SystemError) -> Descriptor {
         let socket = Descriptor(owning: try systemCall("socket") { gl_datagram_socket() })
         try socket.setNonBlocking()
-        let target = socket.raw
-        try withAddress(path, "connect") { address, length in Glibc.connect(target, address, length) }
+        try connect(datagrams: socket.raw, to: path)
         return socket
+    }
+
+    /// Has a socket for datagrams, connected or not, send them to the one at `path`.
+    static func connect(datagrams socket: Int32, to path: String) throws(SystemError) {
+        try withAddress(path, "connect") { address, length in Glibc.connect(socket, address, length) }
+    }
+
+    /// Whether a descriptor is a Unix socket for datagrams.
+    static func isForDatagrams(_ descriptor: Int32) -> Bool {
+        func has(_ option: Int32, _ expected: Int32) -> Bool {
+            var value: Int32 = 0
+            var length = socklen_t(MemoryLayout<Int32>.size)
+            return getsockopt(descriptor, SOL_SOCKET, option, &value, &length) == 0 && value == expected
+        }
+        return has(SO_DOMAIN, AF_UNIX) && has(SO_TYPE, Int32(SOCK_DGRAM.rawValue))
     }
 
     /// The path to which a socket is bound; nil when it is of another family, or has none.

@@ -9,6 +9,8 @@ import Testing
 @testable import SystemIO
 
 @Suite(.blocking) struct DiagnosticsTests {
+    private let folder = TemporaryFolder()
+
     @Test("a repeated message is written once, with a count")
     func repeats() {
         let messageLog = Mutex<[String]>([])
@@ -57,5 +59,28 @@ import Testing
         #expect(lines.count == 2)
         #expect(lines.first?.contains("messages before this one were lost") == true)
         #expect(lines.last?.hasSuffix("read again") == true)
+    }
+
+    @Test("syslog gets messages with their priority, also when it begins, or begins anew, after the daemon")
+    func syslog() throws {
+        let path = folder.path + "/log"
+        let sender = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        defer { close(sender) }
+        let output = MessageOutput(to: sender, syslog: path)
+        func next(_ syslog: Int32) -> String {
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let count = read(syslog, &buffer, buffer.count)
+            return String(decoding: buffer[..<max(0, count)], as: UTF8.self)
+        }
+        output.write(.error, "nobody reads this")
+        let first = try UnixSocket.datagrams(at: path).release()
+        output.write(.error, "the disk is full")
+        #expect(next(first).hasPrefix("<28>guestlog: 1 messages before this one were lost"))
+        #expect(next(first) == "<27>guestlog: the disk is full\n")
+        close(first)
+        let second = try UnixSocket.datagrams(at: path).release()
+        defer { close(second) }
+        output.write(.notice, "the disk has room")
+        #expect(next(second) == "<29>guestlog: the disk has room\n")
     }
 }
