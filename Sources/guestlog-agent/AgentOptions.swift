@@ -74,7 +74,8 @@ struct AgentOptions: Equatable {
                                  (default: 4M, from 64K to 1024M)
           --state FOLDER         where the positions in the kernel's log and the journal are kept
                                  (default: /run/guestlog-agent)
-          --user USER            run as this user once everything is open; it is looked up in /etc/passwd
+          --user USER            run as this user, with the user's groups, once everything is open; they are
+                                 looked up in /etc/passwd and /etc/group
           --help, --version
         """
 

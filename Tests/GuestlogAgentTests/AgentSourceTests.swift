@@ -307,28 +307,6 @@ import Testing
         #expect(ProgramCode.ranges(in: Array(maps.utf8)) == [0x410000..<0xa88000])
         ProgramCode.release()
     }
-
-    @Test("a user is found in /etc/passwd")
-    func users() {
-        let text = Array("root:x:0:0:root:/root:/bin/sh\nlog:x:101:102::/:/bin/false\nbad:x:y:z::/:\n".utf8)
-        #expect(UserAccount(named: "log", in: text).map { [$0.user, $0.group] } == [101, 102])
-        #expect(UserAccount(named: "bad", in: text) == nil && UserAccount(named: "lo", in: text) == nil)
-    }
-
-    @Test("a file's permissions say whether another user may read it")
-    func readable() throws {
-        let folder = TemporaryFolder()
-        let path = folder.path + "/file"
-        close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
-        let file = try #require(FileAttributes(at: path))
-        func mayRead(_ user: UInt32, _ group: UInt32, _ permissions: UInt32) -> Bool? {
-            chmod(path, permissions)
-            return UserAccount(named: "x", in: Array("x:x:\(user):\(group):".utf8))?.mayRead(path)
-        }
-        #expect(mayRead(file.owner + 1, file.group + 1, 0o640) == false)
-        #expect(mayRead(file.owner + 1, file.group, 0o640) == true)
-        #expect(mayRead(file.owner + 1, file.group + 1, 0o644) == true)
-    }
 }
 
 /// A program that logs.
