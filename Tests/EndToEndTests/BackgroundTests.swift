@@ -62,7 +62,7 @@ extension FaultTests {
             defer { mount.end() }
             FileText.write("store: \(mount.folder.path)/store\nruntime: \(memory.path)\n", to: configuration)
             mount.hang()
-            #expect(shell("timeout 60 \(command)").wait() == 0)
+            #expect(shell("timeout 40 \(command)").wait() == 0)
             #expect(process != nil)
             mount.resume()
             stop()

@@ -41,7 +41,9 @@ struct SystemDaemonTests {
             exit $status
             """
         let command = ["unshare", "-mn", "sh", "-euc", script, "sh", folder.path]
-        let child = ChildProcess(command, name: state.rawValue, in: folder.path)
+        // The files of its output are appended to.
+        let name = state.rawValue + "-" + words.filter(\.isLetter)
+        let child = ChildProcess(command, name: name, in: folder.path)
         return (child.wait(), child.standardError)
     }
 
