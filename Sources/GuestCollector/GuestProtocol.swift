@@ -81,7 +81,6 @@ enum GuestProtocol: Hashable {
         byte == UInt8(ascii: "_") || byte.isDecimalDigit
             || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte & 0xdf)
     }
-
 }
 
 /// A connection that begins with none of the protocols.

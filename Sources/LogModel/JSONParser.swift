@@ -110,9 +110,7 @@ struct JSONParser {
 
     private mutating func number() throws(JSONError) -> JSON {
         let start = offset
-        while let byte = current,
-            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "+-.eE".utf8.contains(byte)
-        {
+        while let byte = current, byte.isDecimalDigit || "+-.eE".utf8.contains(byte) {
             offset += 1
         }
         let text = String(decoding: bytes[start..<offset], as: UTF8.self)

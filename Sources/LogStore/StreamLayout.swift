@@ -59,7 +59,7 @@ struct StreamLayout {
         for (suffix, kind) in kinds where name.utf8.count == offsetDigits + suffix.utf8.count && name.hasSuffix(suffix)
         {
             let digits = name.utf8.prefix(offsetDigits)
-            guard digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+            guard digits.allSatisfy(\.isDecimalDigit) else {
                 return nil
             }
             return UInt64(String(decoding: digits, as: UTF8.self)).flatMap { base in

@@ -109,8 +109,7 @@ public struct DecodedLine {
     }
 
     private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-            || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte & 0xdf)
+        byte.isDecimalDigit || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte & 0xdf)
     }
 
     private static func fields(of record: StructuredRecord) -> [UInt8] {

@@ -94,7 +94,7 @@ extension UInt64 {
         }
         var value: UInt64 = 0
         for digit in digits {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else {
+            guard digit.isDecimalDigit else {
                 return nil
             }
             let (scaled, overflow) = value.multipliedReportingOverflow(by: 10)

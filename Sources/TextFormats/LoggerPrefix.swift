@@ -37,7 +37,7 @@ enum LoggerPrefix: Equatable {
     /// The length of `text`, which precedes a stamp, without the `<N>` at its end.
     fileprivate static func withoutPriority(_ text: UnsafeRawBufferPointer) -> Int {
         guard text.last == UInt8(ascii: ">"), let start = text.suffix(5).lastIndex(of: UInt8(ascii: "<")),
-            text[(start + 1)...].dropLast().allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+            text[(start + 1)...].dropLast().allSatisfy(\.isDecimalDigit)
         else {
             return text.count
         }

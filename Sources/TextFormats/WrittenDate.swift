@@ -115,7 +115,7 @@ struct WrittenDate {
 
     /// Parses the day of the month, or the year behind a month's name.
     private mutating func parseNumber(_ part: Substring) -> Bool {
-        guard part.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(part) else {
+        guard part.utf8.allSatisfy(\.isDecimalDigit), let number = Int(part) else {
             return false
         }
         return switch part.utf8.count {

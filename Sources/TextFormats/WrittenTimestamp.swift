@@ -92,5 +92,4 @@ public enum WrittenTimestamp {
         default: return text
         }
     }
-
 }

@@ -133,7 +133,7 @@ struct RELPReader {
             }
             return nil
         }
-        let length = words[2].prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        let length = words[2].prefix(while: \.isDecimalDigit)
         guard let transaction = Self.number(words[0]), let count = Self.number(length), count <= Self.longestFrame
         else {
             throw Self.malformed

@@ -283,7 +283,7 @@ struct ControlSequence: Equatable {
                 offset = separator + 1
             }
             var value: Int?
-            while offset < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[offset]) {
+            while offset < bytes.count, bytes[offset].isDecimalDigit {
                 value = min(9999, (value ?? 0) * 10 + Int(bytes[offset] - UInt8(ascii: "0")))
                 offset += 1
             }

@@ -102,5 +102,4 @@ public enum KernelStamp {
         }
         return offset - start
     }
-
 }

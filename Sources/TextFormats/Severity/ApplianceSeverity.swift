@@ -95,7 +95,7 @@ extension ConsoleLine {
             return nil
         }
         var line = self
-        if (0x30...0x39).contains(first) {
+        if first.isDecimalDigit {
             while let byte = line.current,
                 (0x2d...0x3a).contains(byte) || byte == UInt8(ascii: "T") || byte == UInt8(ascii: "Z")
             {
@@ -127,7 +127,7 @@ extension ConsoleLine {
             return nil
         }
         var priority = 0
-        while let byte = line.current, (0x30...0x39).contains(byte), priority < 100 {
+        while let byte = line.current, byte.isDecimalDigit, priority < 100 {
             priority = priority * 10 + Int(byte - 0x30)
             line.advance()
         }

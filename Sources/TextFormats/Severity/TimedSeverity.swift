@@ -156,7 +156,6 @@ extension SeverityWords {
             return nil
         }
     }
-
 }
 
 extension ConsoleLine {

@@ -76,7 +76,7 @@ extension SyslogMessage {
         guard start < bytes.count, bytes[start] == UInt8(ascii: ".") else {
             return (0, start)
         }
-        let digits = bytes[(start + 1)...].prefix(9).prefix { (0x30...0x39).contains($0) }
+        let digits = bytes[(start + 1)...].prefix(9).prefix(while: \.isDecimalDigit)
         guard !digits.isEmpty, digits.endIndex == bytes.count || bytes[digits.endIndex] == UInt8(ascii: " ") else {
             return (0, start)
         }

@@ -43,7 +43,7 @@ enum ASCIIDigits {
         }
         var value = 0
         for byte in bytes {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else {
+            guard byte.isDecimalDigit else {
                 return nil
             }
             value = value * 10 + Int(byte - UInt8(ascii: "0"))

@@ -106,7 +106,7 @@ enum KataFields {
 
     /// Whether `text` is a whole number that JSON writes in the same way.
     private static func isNumber(_ text: ArraySlice<UInt8>) -> Bool {
-        (1...18).contains(text.count) && text.allSatisfy { $0 &- UInt8(ascii: "0") <= 9 }
+        (1...18).contains(text.count) && text.allSatisfy(\.isDecimalDigit)
             && (text.first != UInt8(ascii: "0") || text.count == 1)
     }
 
