@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import SystemIO
 import TestSupport
 import Testing
 
@@ -41,6 +42,30 @@ import Testing
             let text = error?.description ?? ""
             #expect(text.contains(words) && !text.contains("failedToLoad"), "\(text)")
         }
+    }
+
+    @Test("what is said of a key that others can read leaves it readable for the daemon")
+    func exposure() throws {
+        let key = file("tls.key", Self.key)
+        func exposure(_ mode: mode_t, isOwn: Bool, isMember: Bool) throws -> String? {
+            chmod(key, mode)
+            let file = try FileAttributes(following: key)
+            let user = isOwn ? file.owner : file.owner + 1
+            let groups = isMember ? [file.group + 1, file.group] : [file.group + 1]
+            return TLSIdentity.exposure(of: key, file, user: user, groups: groups)
+        }
+        let begin = "the key in \(key) can be read by "
+        #expect(try exposure(0o600, isOwn: true, isMember: true) == nil)
+        #expect(try exposure(0o640, isOwn: true, isMember: true) == begin + "its group (mode 0640); chmod it to 0400")
+        #expect(try exposure(0o640, isOwn: false, isMember: true) == nil)
+        #expect(
+            try exposure(0o644, isOwn: false, isMember: true) == begin + "every user (mode 0644); chmod it to 0640"
+        )
+        let remedy = "let the daemon's group read it, and no other: chgrp guestlog \(key) && chmod 0640 \(key)"
+        #expect(
+            try exposure(0o644, isOwn: false, isMember: false)
+                == begin + "its group and by every user (mode 0644); \(remedy)"
+        )
     }
 
     /// A certificate.

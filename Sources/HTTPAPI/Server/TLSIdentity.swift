@@ -37,17 +37,36 @@ public final class TLSIdentity: Sendable {
         guard let file = try? FileAttributes(following: key) else {
             return nil
         }
+        return Self.exposure(of: key, file, user: geteuid(), groups: Self.groups)
+    }
+
+    /// Why the permissions of the file `key` are unsafe, for a daemon of that user and those groups.
+    static func exposure(of key: String, _ file: FileAttributes, user: uid_t, groups: [gid_t]) -> String? {
         let permissions = file.permissions
+        let isOwn = file.owner == user || user == 0
         // Another user's file is read as a member of its group.
-        let isGroups = file.owner != geteuid() && file.group == getegid()
+        let isGroups = file.owner != user && groups.contains(file.group)
         let readers = [(S_IRGRP, "its group"), (S_IROTH, "every user")]
             .filter { permissions & $0.0 != 0 && !($0.0 == S_IRGRP && isGroups) }.map(\.1)
         guard !readers.isEmpty else {
             return nil
         }
         let mode = String(permissions, radix: 8)
-        return
-            "the key in \(key) can be read by \(readers.joined(separator: " and by ")) (mode 0\(mode)); chmod it to 0400"
+        // What is advised leaves it readable for the daemon.
+        let remedy = isOwn ? "chmod it to 0400" : isGroups ? "chmod it to 0640" : groupRemedy(key)
+        return "the key in \(key) can be read by \(readers.joined(separator: " and by ")) (mode 0\(mode)); \(remedy)"
+    }
+
+    /// The groups of this process.
+    private static var groups: [gid_t] {
+        var others = [gid_t](repeating: 0, count: Int(max(0, getgroups(0, nil))))
+        let count = getgroups(Int32(others.count), &others)
+        return [getegid()] + others.prefix(Int(max(0, count)))
+    }
+
+    /// How the daemon can read the key of another user.
+    private static func groupRemedy(_ key: String) -> String {
+        "let the daemon's group read it, and no other: chgrp guestlog \(key) && chmod 0640 \(key)"
     }
 
     /// The cipher suites of TLS 1.2: those with forward secrecy and authenticated encryption (RFC 9325, section 4.2).
@@ -69,9 +88,7 @@ public final class TLSIdentity: Sendable {
         do throws(SystemError) {
             _ = try PathHandle(key).open(O_RDONLY)
         } catch {
-            let remedy =
-                error.code == EACCES
-                ? "; let the daemon's group read it, and no other: chgrp guestlog \(key) && chmod 0640 \(key)" : ""
+            let remedy = error.code == EACCES ? "; \(groupRemedy(key))" : ""
             throw Unusable(description: "the key in \(key) cannot be read: \(error.reason)\(remedy)")
         }
         do {
