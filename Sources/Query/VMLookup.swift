@@ -135,14 +135,15 @@ public enum VMLookup {
         guard !all.isEmpty else {
             return "no VM named \(quoted(word)): nothing was captured yet; is --store right?"
         }
-        // As a stream is written in the output of other commands.
+        let names = all.flatMap { [$0.identity.name, $0.identity.nameWithNamespace] }
+        let near = ShellPattern.isPattern(word) ? nil : NearestWord.to(word, among: names)
+        // As a stream is written in the output of other commands; a namespace can have the name of a VM.
         if let slash = word.lastIndex(of: "/"), let stream = StreamName(String(word[word.index(after: slash)...])) {
             let vm = String(word[..<slash])
-            if isNamed(vm, among: all) {
+            if near?.hasPrefix(vm + "/") != true, isNamed(vm, among: all) {
                 return "no VM named \(quoted(word)); name a stream with -s: \(quoted(vm)) -s \(stream)"
             }
         }
-        let near = ShellPattern.isPattern(word) ? nil : NearestWord.to(word, among: all.map(\.identity.name))
         let hint = near.map { "did you mean \(quoted($0))?" } ?? remedy(forUnknown: word)
         return "no VM named \(quoted(word)); \(hint)"
     }

@@ -58,6 +58,18 @@ struct SmallerQuestionsTests {
         #expect(refusal("\u{1b}[2J") == "no VM named \u{fffd}[2J; list the VMs with 'guestlog vms'")
     }
 
+    @Test("a mistyped VM of a namespace is suggested, though a VM has the namespace's name")
+    func namespaceLikeVM() throws {
+        let sample = try SampleStore()
+        try sample.add("lab")
+        try sample.add("web", namespace: "lab")
+        func refusal(_ word: String) -> String {
+            message { _ = try VMLookup.resolve(word, in: sample.store, previousInstance: false) }
+        }
+        #expect(refusal("lab/wbe") == "no VM named lab/wbe; did you mean lab/web?")
+        #expect(refusal("lab/console0") == "no VM named lab/console0; name a stream with -s: lab -s console0")
+    }
+
     @Test("canonically equivalent names are two VMs, each found by its own spelling")
     func equivalentNames() throws {
         let sample = try SampleStore()
