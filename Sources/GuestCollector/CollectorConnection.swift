@@ -330,7 +330,7 @@ enum SilentPeer: Error, CustomStringConvertible {
     var description: String {
         switch self {
         case .undecided: "it timed out: it has not sent enough to tell its protocol"
-        case .sendsNothing: "it timed out: it has sent nothing"
+        case .sendsNothing: "it timed out: it has sent nothing for a while"
         case .readsNothing: "it does not read what is sent to it"
         }
     }
