@@ -281,6 +281,27 @@ import Transforms
         }
     }
 
+    @Test("a console that was closed at its end leaves no gap when its pod goes", arguments: [false, true])
+    func closedAtEnd(isReplaced: Bool) throws {
+        let (a, b) = (file("a"), file("b"))
+        let mark = SourceMark("end of console", store: store.root, on: LinuxFileSystem())
+        let service = try SourceService([], Pipeline(), fixture.capture, followsFiles: true, openLimit: 0)
+        append("first\n", to: a)
+        service.setFiles([source(a)])
+        #expect(try eventually { try stored().hasSuffix("first\n") })
+        #expect(eventually { openFiles.isEmpty })
+        unlink(a.path)
+        if !isReplaced {
+            service.setFiles([])
+            #expect(try eventually { try mark.read() != nil })
+        }
+        append("second\n", to: b)
+        service.setFiles([source(b)])
+        #expect(try eventually { try stored().hasSuffix("second\n") })
+        service.stop()
+        #expect(try stored() == "[power-on][pod-a]first\n[power-on][pod-b]second\n")
+    }
+
     @Test("of a console without a file nothing is stored")
     func nothingToRead() throws {
         let (a, b) = (file("a"), file("b"))

@@ -61,12 +61,12 @@ final class ConsoleRun: FileRun {
     var path: String? { order.current?.path }
 
     private func position(in file: ConsoleFile) -> ReadPosition {
-        ReadPosition(source: "console " + file.id)
+        ReadPosition(source: file.positionName)
     }
 
     func begin() throws {
         let saved = try intake.resumePosition().flatMap { ReadPosition($0) }
-        let isKnown = order.begin(files) { saved?.source == position(in: $0).source }
+        let isKnown = order.begin(files) { saved?.isOf($0.positionName) == true }
         guard let saved, isKnown else {
             if let saved, (try? endMark.read()) != saved {
                 noteLoss(bytes: nil, "the file that was read last is gone")
@@ -145,9 +145,11 @@ final class ConsoleRun: FileRun {
 
     /// Text is stored as it comes. The next run of this console is told that nothing of these files is missing.
     func finishInput() {
-        if follower != nil, !isFailing {
-            _ = try? endMark.write(position, isUrgent: true)
-        }
+        end?.write()
+    }
+
+    var end: ConsoleEnd? {
+        follower == nil || isFailing ? nil : ConsoleEnd(mark: endMark, position: position)
     }
 
     private func store(_ bytes: UnsafeRawBufferPointer, of follower: RotatingFileFollower) throws {

@@ -8,6 +8,8 @@ protocol FileRun: AnyObject {
     func step() throws -> ReadResult
     /// Gives the store what is held back of a line or a record: nothing more will come.
     func finishInput() throws
+    /// Of a console whose files have been read to their end: that end.
+    var end: ConsoleEnd? { get }
     /// The bytes that the last turn has read or made.
     var readSize: Int { get }
     /// After how many microseconds another turn is due, even if its files do not change; nil: none is.
@@ -25,6 +27,7 @@ protocol FileRun: AnyObject {
 extension FileRun {
     var waitTime: Int64? { nil }
     var path: String? { nil }
+    var end: ConsoleEnd? { nil }
 
     func update(_: [ConsoleFile]) {}
 }

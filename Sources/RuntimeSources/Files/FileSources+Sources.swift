@@ -118,6 +118,9 @@ extension FileSources {
                 source.definition = now
                 source.isEnding = false
                 source.run?.update(files)
+                if let end = source.end, !files.contains(where: end.isOf) {
+                    end.write()
+                }
             } else {
                 source.isEnding = now != source.definition
             }

@@ -17,6 +17,8 @@ final class FileSources {
     final class Followed {
         /// nil: it is closed until its files change.
         var run: (any FileRun)?
+        /// Where it was closed, if it is a console that was read to its end.
+        var end: ConsoleEnd?
         var definition: SourceDefinition
         /// Whether it is one of those that come and go.
         let isTransient: Bool
@@ -148,6 +150,7 @@ final class FileSources {
                     continue
                 }
                 source.run = run
+                source.end = nil
                 open.insert(id)
                 turns += 1
                 source.lastTurn = turns
@@ -234,8 +237,10 @@ final class FileSources {
         let idle = open.filter { due[$0] == nil && !ready.contains($0) }
             .sorted { followed[$0]?.lastTurn ?? 0 < followed[$1]?.lastTurn ?? 0 }
         for id in idle.prefix(open.count - openLimit / 2) {
-            followed[id]?.run?.close()
-            followed[id]?.run = nil
+            let source = followed[id]
+            source?.end = source?.run?.end
+            source?.run?.close()
+            source?.run = nil
             open.remove(id)
         }
     }
@@ -266,6 +271,7 @@ final class FileSources {
         // A source of that name with another definition reads on.
         if !present.contains(where: { Bytewise($0.name) == name }) {
             try source.run?.finishInput()
+            source.end?.write()
         }
         source.run?.close()
         forget(id)
