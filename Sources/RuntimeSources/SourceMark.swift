@@ -62,4 +62,9 @@ final class SourceMark {
         try fileSystem.replace(name, in: folder, with: position.bytes)
         return true
     }
+
+    /// Removes the file, if there is one.
+    func remove() {
+        try? fileSystem.remove(folder + "/" + name)
+    }
 }

@@ -73,6 +73,8 @@ final class ConsoleRun: FileRun {
             }
             return beginFile()
         }
+        // That of an earlier file is not asked for any more, and this one's is written anew when it goes.
+        endMark.remove()
         // Of a file that was begun, and has no text yet, the markers are stored.
         open(at: FollowPosition(text: saved.resume).map { .position($0) } ?? .oldest)
         position.resume = saved.resume
