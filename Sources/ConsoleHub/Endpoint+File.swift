@@ -66,7 +66,7 @@ extension Endpoint {
     func open(_ file: borrowing PathHandle) throws(SystemError) -> Descriptor {
         do throws(SystemError) {
             return try openAny(file)
-        } catch  where error.code == EACCES {
+        } catch  where error.code == EACCES && !mayAnyoneOpen(file) {
             let (user, group) = (file.attributes.owner, file.attributes.group)
             let isGroups = file.attributes.permissions & UInt32(S_IWGRP) != 0
             let remedy =
@@ -76,6 +76,11 @@ extension Endpoint {
                     + "SupplementaryGroups="
             throw SystemError(error.operation, error.subject, code: EACCES, reason: "\(error.reason): \(remedy)")
         }
+    }
+
+    /// Whether the file's permissions admit all users: then something else refuses the daemon, such as AppArmor.
+    private func mayAnyoneOpen(_ file: borrowing PathHandle) -> Bool {
+        file.attributes.permissions & UInt32(isPipe ? S_IROTH : S_IWOTH) != 0
     }
 
     private func openAny(_ file: borrowing PathHandle) throws(SystemError) -> Descriptor {

@@ -53,6 +53,9 @@ import Testing
         #expect(reason(0o660).hasPrefix("Permission denied: only user 0 and group 107 may; add Supplementary"))
         #expect(reason(0o600).contains("only user 0 may;"))
         #expect(reason(0o666) == "")
+        // An owner without the right that all others have: the permissions do not tell who may.
+        chown(chardev.path, 65534, 107)
+        #expect(reason(0o066) == "Permission denied")
     }
 
     @Test("a console that a client has added is added by the next process too, until it is removed")
