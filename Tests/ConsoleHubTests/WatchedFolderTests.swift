@@ -45,6 +45,11 @@ import Testing
         let other = try DiscoveryPattern(folder.path + "/other/{name}.sock")
         fixture.hub.setPatterns([other])
         #expect(eventually { problems().count == 1 })
+        // It stays a problem, and is logged once.
+        let third = try DiscoveryPattern(folder.path + "/third/{name}.sock")
+        fixture.hub.setPatterns([other, third])
+        #expect(eventually { problems().count == 2 })
+        #expect(fixture.messages.count { $0.contains("/other does not exist") } == 1)
         fixture.hub.setPatterns([pattern])
         #expect(eventually { problems().isEmpty })
     }

@@ -72,7 +72,8 @@ public final class PathDiscovery: EventHandler, @unchecked Sendable {
     }
 
     public func setPatterns(_ patterns: [PathPattern]) {
-        self.patterns.forEach { note(nil, of: $0) }
+        // A problem of a pattern that stays is not a new one at the next scan.
+        self.patterns.filter { !patterns.contains($0) }.forEach { note(nil, of: $0) }
         self.patterns = patterns
     }
 
