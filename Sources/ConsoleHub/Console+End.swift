@@ -13,27 +13,29 @@ extension Console {
         var sockets: [ListeningSocket]
     }
 
-    /// Ends the console and tells its watchers the reason, unless it is nil.
-    func end(_ reason: String?) -> TeardownResult {
+    /// Ends the console and tells its watchers the reason, unless it is nil, as the given kind of end.
+    func end(_ reason: String?, as kind: ConsoleNotice.End = .consoleEnded) -> TeardownResult {
         if guest != nil {
             hangUp()
         }
-        return TeardownResult(descriptor: nil, sockets: release(reason))
+        return TeardownResult(descriptor: nil, sockets: release(reason, as: kind))
     }
 
     /// Ends the console without a marker, because the next process continues it: with the descriptor when it
     /// `isPassedOn`. Else the connection is closed after all output written by then was read.
     func suspend(isPassedOn: Bool) -> TeardownResult {
         if definition.isOnDemand {
-            return end("guestlog stops")
+            return end(Self.stopReason, as: .sessionEnded)
         }
         let descriptor = isPassedOn ? guest?.handOver() : nil
         if !isPassedOn {
             guest?.drainAndEnd()
         }
         guest = nil
-        return TeardownResult(descriptor: descriptor, sockets: release("guestlog stops"))
+        return TeardownResult(descriptor: descriptor, sockets: release(Self.stopReason, as: .sessionEnded))
     }
+
+    private static let stopReason = "guestlog stops"
 
     /// Gives up a connection that was not accepted, because no client needs it any more.
     func abandonPending() {
@@ -48,16 +50,17 @@ extension Console {
         pending = nil
     }
 
-    private func release(_ reason: String?) -> [ListeningSocket] {
+    private func release(_ reason: String?, as kind: ConsoleNotice.End) -> [ListeningSocket] {
         endPending()
         lastPipe = nil
         perform { $0.end() }
         settleAttachments()
         for watcher in watchers {
-            watcher.reportSkipped(remedy: "read the log")
+            // A client takes the first end that it is told: the reason is the one, if there is one.
+            watcher.reportSkipped(remedy: "read the log", end: reason == nil ? .fellBehind : nil)
         }
         if let reason {
-            notifyWatchers(reason, end: .consoleEnded)
+            notifyWatchers(reason, end: kind)
         }
         closeWatchers { _ in true }
         consoleLog?.close()

@@ -210,7 +210,7 @@ public final class ConsoleHub: Sendable {
                 followSurplus(definition)
             }
         }
-        displaced.forEach { end($0, "this console is captured from now on; rejoin it") }
+        displaced.forEach { end($0, "this console is captured from now on; rejoin it", as: .sessionEnded) }
         guard added == .new else {
             return added
         }
@@ -255,8 +255,13 @@ public final class ConsoleHub: Sendable {
         }
     }
 
-    func end(_ console: Console, _ reason: String?, isDropped: Bool = false) {
-        discard(console.shard.loop.perform { console.end(reason) }.sockets)
+    func end(
+        _ console: Console,
+        _ reason: String?,
+        as kind: ConsoleNotice.End = .consoleEnded,
+        isDropped: Bool = false
+    ) {
+        discard(console.shard.loop.perform { console.end(reason, as: kind) }.sockets)
         control.post { [opener, problems] in
             opener.release(console.definition.key)
             problems.clear(of: console.definition)

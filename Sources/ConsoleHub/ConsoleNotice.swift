@@ -4,10 +4,15 @@
 public struct ConsoleNotice: Hashable, Sendable {
     /// Why a client's session ends after the message.
     public enum End: Hashable, Sendable {
-        /// The client did not keep up with the console's output. It may join again.
+        /// The client did not keep up with the console's output.
         case fellBehind
-        /// The console has ended, or the daemon does.
+        /// The console goes on, but not this session: the daemon stops, or captures a console that was only joined.
+        case sessionEnded
+        /// The console has ended or was removed.
         case consoleEnded
+
+        /// Whether the client may join again.
+        public var mayRejoin: Bool { self != .consoleEnded }
     }
 
     public let text: String

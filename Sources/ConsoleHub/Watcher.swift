@@ -107,10 +107,10 @@ final class Watcher: EventHandler {
         onNotice(ConsoleNotice(text: message, end: end))
     }
 
-    /// Reports how much output was skipped, if any was. The watcher gets nothing more.
-    func reportSkipped(remedy: String) {
+    /// Reports how much output was skipped, if any was. The watcher gets no more output.
+    func reportSkipped(remedy: String, end: ConsoleNotice.End?) {
         if skipped > 0 {
-            notify("cut off: \(skipped) bytes behind; \(remedy)", end: .fellBehind)
+            notify("cut off: \(skipped) bytes behind; \(remedy)", end: end)
         }
     }
 
@@ -154,7 +154,7 @@ final class Watcher: EventHandler {
             // What it has sent before it can notice is for the guest. Later writes fail.
             shutdown(descriptor.raw, Int32(SHUT_RD))
             while takeInput() == .taken {}
-            reportSkipped(remedy: "rejoin, or read the log")
+            reportSkipped(remedy: "rejoin, or read the log", end: .fellBehind)
             console.drop(self)
             return
         }

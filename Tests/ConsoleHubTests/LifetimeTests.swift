@@ -2,6 +2,7 @@
 
 import Capture
 import Glibc
+import Synchronization
 import SystemIO
 import TestSupport
 import TestTraits
@@ -89,6 +90,35 @@ import Testing
         let guest = try chardev.accept()
         send("text\n", to: guest)
         #expect(try eventually { try fixture.text("db").bytes == Array("text\n".utf8) })
+    }
+
+    @Test("a client that is behind when its console is removed is told what it missed, and why its session ends")
+    func removedWhileBehind() throws {
+        let fixture = try HubFixture()
+        let chardev = try Chardev(fixture.folder.path + "/vm.sock")
+        let key = StreamKey(name: "web")
+        fixture.hub.add(try .init(key: key, endpoint: .connect(path: chardev.path)))
+        let guest = try chardev.accept()
+        let notices = Mutex<[ConsoleNotice]>([])
+        let pair = try Descriptor.socketPair()
+        let theirs = try pair.second.duplicate()
+        let isThere = fixture.hub.attach(
+            key,
+            theirs,
+            as: .watch,
+            who: "a test",
+            onNotice: { notice in notices.withLock { $0.append(notice) } }
+        )
+        #expect(isThere)
+        let found = fixture.hub.state.withLock { $0.consoles[key] }
+        let console = try #require(found)
+        send(String(repeating: "more than a socket holds\n", count: 200_000), to: guest)
+        #expect(eventually { console.shard.loop.perform { console.watchers.contains { $0.isBehind } } })
+        #expect(fixture.hub.remove(key))
+        let last = notices.withLock { Array($0.suffix(2)) }
+        #expect(last.first?.text.hasPrefix("cut off: ") == true)
+        #expect(last.map(\.end) == [nil, .consoleEnded])
+        _ = pair.first.raw
     }
 
     @Test("a hub and a capture that have stopped are freed, with their descriptors")

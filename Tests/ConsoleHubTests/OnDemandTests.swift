@@ -5,6 +5,7 @@ import Capture
 import Glibc
 import LogModel
 import LogStore
+import Synchronization
 import SystemIO
 import TestSupport
 import TestTraits
@@ -134,8 +135,26 @@ import Testing
         let known = StreamKey(name: "instance-1", uuid: "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11")
         let joined = try ConsoleHub.Definition(key: known, endpoint: .connect(path: chardev.path), isOnDemand: true)
         #expect(fixture.hub.add(joined) == .new)
+        let ends = Mutex<[ConsoleNotice.End]>([])
+        let pair = try Descriptor.socketPair()
+        let theirs = try pair.second.duplicate()
+        let isThere = fixture.hub.attach(
+            known,
+            theirs,
+            as: .watch,
+            who: "a test",
+            onNotice: { notice in
+                if let end = notice.end {
+                    ends.withLock { $0.append(end) }
+                }
+            }
+        )
+        #expect(isThere)
+        let former = try chardev.accept()
         let key = StreamKey(name: "web")
         #expect(fixture.hub.add(try .init(key: key, endpoint: .connect(path: chardev.path))) == .new)
+        #expect(ends.withLock { $0 } == [.sessionEnded])
+        _ = (former.raw, pair.first.raw)
         let guest = try chardev.accept()
         send("hello\n", to: guest)
         #expect(try eventually { try fixture.text("web").bytes == Array("hello\n".utf8) })

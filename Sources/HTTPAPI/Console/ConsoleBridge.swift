@@ -177,10 +177,10 @@ struct ConsoleBridge {
 extension WebSocketStreams {
     /// Sends the close frame of a session that the hub has ended, with the notice that it has given before, if any.
     fileprivate func close(_ end: ConsoleNotice?) async throws {
-        // A client that fell behind may join again: what it is told must not read as the end of the output.
+        // What a client that may join again is told must not read as the end of the output.
         try await close(
             end?.text ?? "the console session has ended",
-            end?.end == .fellBehind ? .tryAgainLater : .normalClosure
+            end?.end?.mayRejoin == true ? .tryAgainLater : .normalClosure
         )
     }
 }
