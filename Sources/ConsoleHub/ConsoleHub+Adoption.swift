@@ -76,9 +76,15 @@ extension ConsoleHub {
         discovery.onChanged = { [weak self] path in self?.endpointChanged(path) }
         discovery.onGone = { [weak self] path in self?.endpointGone(path) }
         named.forEach { add($0) }
-        // The configuration may name one of them by now, perhaps at another endpoint.
-        let keys = Set(named.map(\.key))
-        table.addedConsoles.filter { !keys.contains($0.key) }.forEach { add($0) }
+        let (keys, endpoints) = (Set(named.map(\.key)), Set(named.map(\.endpoint)))
+        for added in table.addedConsoles {
+            // The configuration may have it by now: it says how the console is captured, and for how long.
+            if keys.contains(added.key) || endpoints.contains(added.endpoint) || watchedDefinition(like: added) != nil {
+                setAdded(nil, for: added.key)
+            } else {
+                addAgain(added)
+            }
+        }
         table.unrecoveredConsoles.forEach { addUnrecovered($0) }
         let (control, discovery, patterns) = (control, discovery, patterns)
         let droppedPaths = table.droppedEndpoints.compactMap(\.path)
@@ -97,13 +103,16 @@ extension ConsoleHub {
     /// Adds a console that nothing else names, for a client: it is added again by each next process, until it is removed
     /// or the runtime folder is. A pseudo-terminal is not: its number may be another one's by then.
     public func addLasting(_ definition: Definition) -> AddResult {
-        let result = add(definition)
         switch definition.endpoint {
-        case .connect, .listen, .tcp, .fifo:
-            if result == .new {
-                setAdded(definition, for: definition.key)
-            }
-        case .terminal, .inherited: break
+        case .connect, .listen, .tcp, .fifo: break
+        case .terminal, .inherited: return add(definition)
+        }
+        // Noted first, so that another client who removes the console at once removes the note too.
+        let former = table.addedConsoles.first { $0.key == definition.key }
+        setAdded(definition, for: definition.key)
+        let result = add(definition)
+        if result != .new {
+            setAdded(former, for: definition.key)
         }
         return result
     }
@@ -115,17 +124,44 @@ extension ConsoleHub {
         }
     }
 
+    /// Adds a console that a client has added to an earlier process, unless it was inherited. One that conflicts with
+    /// another console is forgotten: no client could remove it.
+    private func addAgain(_ added: Definition) {
+        guard let conflict = self.conflict(with: added) else {
+            add(added)
+            return
+        }
+        if conflict.kind != .stream || conflict.other.endpoint != added.endpoint {
+            setAdded(nil, for: added.key)
+            capture.diagnostics.log(
+                .warning,
+                "console \(added.key) at \(added.endpoint), added by a client, is not captured any more: \(conflict)"
+            )
+        }
+    }
+
     /// Adds a console that a watched folder had when the previous daemon ended: if its path has gone since, nothing else
     /// shows that its machine has ended. One that the configuration does not name any more is not added.
     private func addUnrecovered(_ previous: Definition) {
-        if previous.isDiscovered, let current = patterns.lazy.compactMap({ $0.definition(like: previous) }).first {
+        if let current = watchedDefinition(like: previous) {
             add(current)
         }
     }
 
+    /// The definition of a console in a watched folder, by its `previous` one; nil when no folder has it. One that was not
+    /// discovered then may have another name than the folder gives: that is another console.
+    private func watchedDefinition(like previous: Definition) -> Definition? {
+        watchedDefinitions(like: previous).first { previous.isDiscovered || $0.key == previous.key }
+    }
+
+    private func watchedDefinitions(like previous: Definition) -> [Definition] {
+        // Where the daemon listens itself there is nothing to discover.
+        previous.endpoint.watchedPath == nil ? [] : patterns.compactMap { $0.definition(like: previous) }
+    }
+
     /// The current definition of an inherited console: its plain file or its rate may have changed.
     private func currentDefinition(for previous: Definition, _ named: [Definition]) -> Definition {
-        let found = previous.isDiscovered ? patterns.compactMap { $0.definition(like: previous) } : []
-        return (named + found).first { $0.key == previous.key && $0.endpoint == previous.endpoint } ?? previous
+        (named + watchedDefinitions(like: previous))
+            .first { $0.key == previous.key && $0.endpoint == previous.endpoint } ?? previous
     }
 }

@@ -66,6 +66,28 @@ import Testing
         #expect(fixture.handOver().map(\.name) == ["c1"])
     }
 
+    @Test("a console that a client has added stays noted when it is handed over, until a watched folder has it")
+    func addedByClient() throws {
+        mkdir(folder.path + "/vms", 0o755)
+        let chardev = try Chardev(folder.path + "/vms/web.sock")
+        var fixture = try HubFixture(in: folder, manager: manager.client)
+        #expect(fixture.hub.addLasting(try definition("web", chardev.path)) == .new)
+        let guest = try chardev.accept()
+        send("1\n", to: guest)
+        try expect("1\n", in: fixture)
+        fixture = try HubFixture(in: folder, manager: manager.client, inheriting: fixture.handOver())
+        #expect(fixture.hub.table.addedConsoles.map(\.key.name) == ["web"])
+        send("2\n", to: guest)
+        try expect("1\n2\n", in: fixture)
+        let pattern = try DiscoveryPattern(folder.path + "/vms/{name}.sock", plainFile: folder.path + "/{name}.log")
+        let passed = fixture.handOver()
+        fixture = try HubFixture(in: folder, manager: manager.client, inheriting: passed, patterns: [pattern])
+        #expect(fixture.hub.definitions().map(\.plainFile?.path) == [folder.path + "/web.log"])
+        #expect(fixture.hub.table.addedConsoles.isEmpty)
+        send("3\n", to: guest)
+        try expect("1\n2\n3\n", in: fixture)
+    }
+
     @Test("a stored descriptor that the next process does not get is closed, and its machine is still known")
     func lostDescriptor() throws {
         let chardev = try Chardev(folder.path + "/vm.sock")

@@ -82,12 +82,14 @@ final class HubFixture {
 
     var messages: [String] { messageLog.messages.withLock { $0 } }
 
-    /// `inherited` are the descriptors that an earlier process has left, by their names.
+    /// `inherited` are the descriptors that an earlier process has left, by their names; `named` are the consoles that the
+    /// configuration names.
     init(
         in folder: TemporaryFolder = TemporaryFolder(),
         manager: ServiceManager = ServiceManager(),
         inheriting inherited: [(name: String, descriptor: Int32)] = [],
         patterns: [DiscoveryPattern] = [],
+        named: [ConsoleHub.Definition] = [],
         forgetsAfter: Int64 = 60_000_000,
         joinAge: Int64 = .max,
         consoleLimit: Int? = nil,
@@ -117,7 +119,7 @@ final class HubFixture {
             #expect(isAccepted)
         }
         try capture.start()
-        try hub.start()
+        try hub.start(named)
     }
 
     func stop() {

@@ -76,6 +76,8 @@ import Testing
                 #expect(fixture.hub.addLasting(try definition(name)) == .new)
             }
             #expect(fixture.hub.addLasting(try definition("far", isOnDemand: true)) == .new)
+            let elsewhere = Endpoint.connect(path: folder.path + "/elsewhere.sock")
+            #expect(fixture.hub.addLasting(try .init(key: StreamKey(name: "db"), endpoint: elsewhere)) != .new)
             fixture.hub.add(try definition("other"))
             let terminal = Endpoint.terminal(path: folder.path + "/pts")
             #expect(fixture.hub.addLasting(try .init(key: StreamKey(name: "old"), endpoint: terminal)) == .new)
@@ -90,6 +92,44 @@ import Testing
         let guest = try chardev.accept()
         send("text\n", to: guest)
         #expect(try eventually { try fixture.text("db").bytes == Array("text\n".utf8) })
+    }
+
+    @Test("a console that a client has added is forgotten once the configuration has it, or one that conflicts")
+    func addedAndConfigured() throws {
+        let folder = TemporaryFolder()
+        mkdir(folder.path + "/vms", 0o755)
+        func definition(_ name: String, _ path: String, uuid: String? = nil) throws -> ConsoleHub.Definition {
+            try .init(key: StreamKey(name: name, uuid: uuid), endpoint: .connect(path: folder.path + path))
+        }
+        let uuid = "6c5b4c1e-8a53-4d59-9a37-2f4e1b6f0a11"
+        do {
+            let fixture = try HubFixture(in: folder)
+            let added = [
+                try definition("web", "/vms/web.sock"), try definition("renamed", "/vms/mail.sock"),
+                try definition("db", "/db.sock"), try definition("former", "/new.sock"),
+                try definition("twin", "/twin.sock", uuid: uuid),
+            ]
+            for console in added {
+                #expect(fixture.hub.addLasting(console) == .new)
+            }
+            fixture.stop()
+        }
+        let chardev = try Chardev(folder.path + "/vms/web.sock")
+        do {
+            let plainFile = folder.path + "/{name}.log"
+            let pattern = try DiscoveryPattern(folder.path + "/vms/{name}.sock", plainFile: plainFile)
+            let named = [try definition("db", "/db.sock"), try definition("new", "/new.sock", uuid: uuid)]
+            let fixture = try HubFixture(in: folder, patterns: [pattern], named: named)
+            #expect(eventually { fixture.hub.definitions().map(\.key.name) == ["db", "new", "renamed", "web"] })
+            #expect(fixture.hub.definitions().last?.plainFile?.path == folder.path + "/web.log")
+            #expect(fixture.hub.table.addedConsoles.map(\.key.name) == ["renamed"])
+            #expect(fixture.messages.contains { $0.contains("added by a client, is not captured any more: the UUID") })
+            #expect(fixture.problems(of: "twin").isEmpty)
+            fixture.stop()
+        }
+        let fixture = try HubFixture(in: folder)
+        #expect(fixture.hub.definitions().map(\.key.name) == ["renamed"])
+        _ = chardev.path
     }
 
     @Test("a client that is behind when its console is removed is told what it missed, and why its session ends")
