@@ -35,19 +35,27 @@ extension ConsoleHub {
 
     /// Listens at `path` for the VMM's connection. While that fails, as in a folder that does not exist yet, it is a
     /// problem of the console, and tried again.
-    private func listen(at path: String, for console: Console) {
+    private func listen(at path: String, for console: Console, _ occupied: OccupiedPath = OccupiedPath()) {
         guard !console.shard.loop.perform({ console.isEnded }) else {
             return
         }
-        do throws(SystemError) {
-            let socket = try ListeningSocket(path: path)
-            problems.clear(of: console.definition)
-            console.shard.loop.post { console.listen(on: socket) }
-        } catch {
-            problems.raise("\(error)", of: console.definition)
-            control.schedule(afterMicroseconds: Self.listenInterval) { [weak self] in
-                self?.listen(at: path, for: console)
+        var occupied = occupied
+        let (file, now) = (FileAttributes(at: path), capture.clock.monotonicMicroseconds())
+        if occupied.isDue(file, at: now) {
+            do throws(SystemError) {
+                let socket = try ListeningSocket(path: path)
+                problems.clear(of: console.definition)
+                console.shard.loop.post { console.listen(on: socket) }
+                return
+            } catch {
+                problems.raise("\(error)", of: console.definition)
+                if error.code == EADDRINUSE {
+                    occupied.refused(by: file, at: now)
+                }
             }
+        }
+        control.schedule(afterMicroseconds: Self.listenInterval) { [weak self, occupied] in
+            self?.listen(at: path, for: console, occupied)
         }
     }
 
@@ -99,5 +107,31 @@ extension ConsoleHub {
             opener.release(definition.key)
             table.remove(definition.key)
         }
+    }
+}
+
+/// A console's path at which another process listens. An attempt to listen there connects to that process, which may take
+/// the connection for its VMM's: while its socket stays, attempts are rare. It may be dead, though the file stays.
+struct OccupiedPath {
+    private var file: FileAttributes?
+    private var delays = Self.newDelays
+    private var nextAttempt = Int64.min
+
+    private static var newDelays: Backoff {
+        Backoff(first: 30_000_000, doublingLimit: 600_000_000, longest: 600_000_000)
+    }
+
+    /// Whether to attempt it at `now`, in microseconds of the monotonic clock, with `current` at the path.
+    func isDue(_ current: FileAttributes?, at now: Int64) -> Bool {
+        current != file || now >= nextAttempt
+    }
+
+    /// Notes an attempt at `now` that failed because a process listens at `current`.
+    mutating func refused(by current: FileAttributes?, at now: Int64) {
+        if current != file {
+            delays = Self.newDelays
+        }
+        file = current
+        nextAttempt = now + delays.next()
     }
 }
