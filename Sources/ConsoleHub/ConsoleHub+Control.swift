@@ -41,7 +41,9 @@ extension ConsoleHub {
         }
         var occupied = occupied
         let (file, now) = (FileAttributes(at: path), capture.clock.monotonicMicroseconds())
-        if occupied.isDue(file, at: now) {
+        // A process that has been killed leaves its socket behind.
+        let hasEnded = occupied.isListed && !UnixSocket.isListening(at: path)
+        if hasEnded || occupied.isDue(file, at: now) {
             do throws(SystemError) {
                 let socket = try ListeningSocket(path: path)
                 problems.clear(of: console.definition)
@@ -50,7 +52,7 @@ extension ConsoleHub {
             } catch {
                 problems.raise("\(error)", of: console.definition)
                 if error.code == EADDRINUSE {
-                    occupied.refused(by: file, at: now)
+                    occupied.refused(by: file, isListed: UnixSocket.isListening(at: path), at: now)
                 }
             }
         }
@@ -111,9 +113,11 @@ extension ConsoleHub {
 }
 
 /// A console's path at which another process listens. An attempt to listen there connects to that process, which may take
-/// the connection for its VMM's: while its socket stays, attempts are rare. It may be dead, though the file stays.
+/// the connection for its VMM's: while its socket stays, attempts are rare.
 struct OccupiedPath {
     private var file: FileAttributes?
+    /// Whether the kernel listed the process's socket under that path: then its end can be seen there.
+    private(set) var isListed = false
     private var delays = Self.newDelays
     private var nextAttempt = Int64.min
 
@@ -127,7 +131,8 @@ struct OccupiedPath {
     }
 
     /// Notes an attempt at `now` that failed because a process listens at `current`.
-    mutating func refused(by current: FileAttributes?, at now: Int64) {
+    mutating func refused(by current: FileAttributes?, isListed: Bool, at now: Int64) {
+        self.isListed = isListed
         if current != file {
             delays = Self.newDelays
         }

@@ -26,21 +26,28 @@ import Testing
         #expect(problems() == [])
     }
 
-    @Test("another process that listens at a console's path is a problem, until its socket has gone")
-    func occupied() throws {
+    @Test(
+        "another process that listens at a console's path is a problem, until its socket has gone or the process has ended",
+        arguments: [false, true]
+    )
+    func occupied(hasEnded: Bool) throws {
         let fixture = try HubFixture()
         let path = fixture.folder.path + "/vm.sock"
-        let other = try Chardev(path)
+        var other: Chardev? = try Chardev(path)
         fixture.hub.add(try .init(key: StreamKey(name: "web"), endpoint: .listen(path: path)))
         #expect(eventually { fixture.problems(of: "web").contains { $0.contains("already in use") } })
-        let probe = try other.accept()
-        unlink(path)
+        let probe = try #require(other).accept()
+        if hasEnded {
+            other = nil
+        } else {
+            unlink(path)
+        }
         let guest = connect(to: path)
         send("text\n", to: guest)
         #expect(try eventually { try fixture.text("web").bytes == Array("text\n".utf8) })
         #expect(fixture.problems(of: "web").isEmpty)
         _ = probe.raw
-        _ = other.path
+        _ = other?.path
     }
 
     @Test("a socket of another process is connected to ever more rarely, until another file takes its place")
@@ -52,12 +59,12 @@ import Testing
         var attempts: [Int64] = []
         for second in Int64(0)..<200 where path.isDue(file(1), at: second * 1_000_000) {
             attempts.append(second)
-            path.refused(by: file(1), at: second * 1_000_000)
+            path.refused(by: file(1), isListed: true, at: second * 1_000_000)
         }
         #expect(attempts == [0, 30, 90])
         #expect(path.isDue(file(2), at: 200_000_000))
         #expect(path.isDue(nil, at: 200_000_000))
-        path.refused(by: file(2), at: 200_000_000)
+        path.refused(by: file(2), isListed: true, at: 200_000_000)
         #expect(!path.isDue(file(2), at: 229_000_000))
         #expect(path.isDue(file(2), at: 230_000_000))
     }
