@@ -107,14 +107,13 @@ extension ConsoleHub {
         case .connect, .listen, .tcp, .fifo: break
         case .terminal, .inherited: return add(definition)
         }
-        // Noted first, so that another client who removes the console at once removes the note too.
-        let former = table.addedConsoles.first { $0.key == definition.key }
-        setAdded(definition, for: definition.key)
-        let result = add(definition)
-        if result != .new {
-            setAdded(former, for: definition.key)
+        return changingAdded.withLock { _ in
+            let result = add(definition)
+            if result == .new {
+                setAdded(definition, for: definition.key)
+            }
+            return result
         }
-        return result
     }
 
     /// Notes which console a client has added under that key; nil: none.

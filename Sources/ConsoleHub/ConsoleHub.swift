@@ -35,6 +35,8 @@ public final class ConsoleHub: Sendable {
     let capture: CaptureService
     let table: ConsoleTable
     let state = Mutex(State())
+    /// Held while a client adds or removes a console, so that what is noted of it agrees with what is captured.
+    let changingAdded = Mutex(())
     /// The thread for everything but the consoles' bytes: folders, paths, the table, the service manager. It may block
     /// on a file system; the shards never wait for it.
     let control: EventLoop
@@ -210,7 +212,12 @@ public final class ConsoleHub: Sendable {
                 followSurplus(definition)
             }
         }
-        displaced.forEach { end($0, "this console is captured from now on; rejoin it", as: .sessionEnded) }
+        for console in displaced {
+            if console.definition.key != definition.key {
+                setAdded(nil, for: console.definition.key)
+            }
+            end(console, "this console is captured from now on; rejoin it", as: .sessionEnded)
+        }
         guard added == .new else {
             return added
         }
@@ -232,13 +239,15 @@ public final class ConsoleHub: Sendable {
     /// gone. Its clients are told the reason, if there is one. One that waits until the console limit allows it stops
     /// waiting. False when there is no such console.
     public func remove(_ key: StreamKey, reason: String? = "guestlog has removed this console") -> Bool {
-        setAdded(nil, for: key)
-        let wasWaiting = removeSurplus { $0.key == key }
-        guard let console = state.withLock({ $0.consoles[key] }) else {
-            return wasWaiting
+        changingAdded.withLock { _ in
+            setAdded(nil, for: key)
+            let wasWaiting = removeSurplus { $0.key == key }
+            guard let console = state.withLock({ $0.consoles[key] }) else {
+                return wasWaiting
+            }
+            end(console, reason, isDropped: console.definition.isDiscovered)
+            return true
         }
-        end(console, reason, isDropped: console.definition.isDiscovered)
-        return true
     }
 
     /// Removes the console with exactly this definition, if there is one; it may be discovered again at once.
