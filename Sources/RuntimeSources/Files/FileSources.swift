@@ -19,6 +19,8 @@ final class FileSources {
         var run: (any FileRun)?
         /// Where it was closed, if it is a console that was read to its end.
         var end: ConsoleEnd?
+        /// The size of the file when it was closed.
+        var closedSize: Int?
         var definition: SourceDefinition
         /// Whether it is one of those that come and go.
         let isTransient: Bool
@@ -239,6 +241,7 @@ final class FileSources {
         for id in idle.prefix(open.count - openLimit / 2) {
             let source = followed[id]
             source?.end = source?.run?.end
+            source?.closedSize = source.flatMap { FileAttributes(at: $0.path)?.size }
             source?.run?.close()
             source?.run = nil
             open.remove(id)
@@ -297,6 +300,12 @@ final class FileSources {
     private func noteChanges() {
         let now = capture.clock.monotonicMicroseconds()
         for id in watch.changes() where !ready.contains(id) {
+            if let source = followed[id], source.end != nil, let size = FileAttributes(at: source.path)?.size,
+                size != source.closedSize
+            {
+                // It was written to since: if it goes before that is read, something is missing.
+                source.end = nil
+            }
             // One that has failed begins again when that is due.
             guard let source = followed[id], source.run != nil || due[id] == nil else {
                 continue
