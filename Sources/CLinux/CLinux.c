@@ -240,6 +240,11 @@ void gl_daemon_begun(int begun) {
         if (messages >= 0) {
             // Where syslog is not there yet, the socket is connected when a message is written.
             (void)connect(messages, (struct sockaddr *)&address, sizeof address);
+        } else {
+            // Whoever reads what the command prints waits for its end.
+            messages = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        }
+        if (messages >= 0) {
             dup2(messages, STDERR_FILENO);
             close(messages);
         }
