@@ -165,8 +165,8 @@ public final class KubernetesClient: Sendable {
     /// How often a server that asks for it is asked again: as kubectl does.
     private static let retryLimit = 10
 
-    /// The response of `target`, to be read in pieces. A server that is busy and says when to ask again is asked again,
-    /// after `limit` in all at the latest. Throws `KubernetesError` when the status is no success.
+    /// The response of `target`, to be read in pieces. A server that is busy and says when to ask again is asked again;
+    /// the pauses before that take `limit` in all at most. Throws `KubernetesError` when the status is no success.
     public func open(_ target: Target, within limit: Duration) async throws -> HTTPExchange {
         var exchange = try await send(target, within: limit)
         if exchange.status == 401, let exec = access.exec {
