@@ -241,7 +241,7 @@ void gl_daemon_begun(int begun) {
             // Where syslog is not there yet, the socket is connected when a message is written.
             (void)connect(messages, (struct sockaddr *)&address, sizeof address);
         } else {
-            // Whoever reads what the command prints waits for its end.
+            // A reader of the command's output waits until this process has closed it.
             messages = open("/dev/null", O_WRONLY | O_CLOEXEC);
         }
         if (messages >= 0) {

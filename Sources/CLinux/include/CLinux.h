@@ -77,8 +77,8 @@ int gl_lease_try(void *place);
 void gl_lease_give(void *place);
 // Continues in a child without a terminal, and returns a descriptor there. This process waits, and ends with 0 when the child
 // calls `gl_daemon_begun` with it, or with the child's status when the child ends before. Until then the child has this
-// process's standard error; from then on a socket for syslog, connected if syslog is there, unless it is a file: whoever
-// reads a pipe waits for its end. -1 with errno on failure.
+// process's standard error; from then on a socket for syslog, unless standard error is a file: a reader of a pipe would wait
+// until it is closed. The socket is connected if syslog runs. -1 with errno on failure.
 int gl_daemon(void);
 void gl_daemon_begun(int begun);
 // The master of a new pseudo-terminal; the slave's path is written to `path`, which has `room` bytes.

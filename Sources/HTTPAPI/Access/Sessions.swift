@@ -99,7 +99,7 @@ final class Sessions: Sendable {
         }
     }
 
-    /// Writes `end` to the sessions whose protocol has a farewell, whoever their callers are. They are to be cancelled then.
+    /// Writes `end` to the sessions of all callers whose protocol has a farewell. They are to be cancelled then.
     func writeEnd(_ end: ByteBuffer) {
         let channels = state.withLockedValue { $0.channels.values.filter { $0.farewell != nil }.map { $0.channel } }
         channels.forEach { $0.write(end: end) }
