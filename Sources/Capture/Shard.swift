@@ -20,9 +20,6 @@ public final class Shard: @unchecked Sendable {
     private var nextSlot = 0
     private var openCount = 0
     private var hasPublished = false
-    /// What intakes have read in this turn.
-    private var readInTurn = (bytes: 0, count: 0)
-    private var readPause = ReadPause()
     /// Intakes with unwritten markers, by slot.
     private var watched: [Int: StreamIntake] = [:]
     private var watchTimer: EventLoop.TimerToken?
@@ -58,11 +55,6 @@ public final class Shard: @unchecked Sendable {
             hasPublished = false
             ring.lastTurn = wallNow
             wakeWriter()
-        }
-        if readInTurn.count > 0 {
-            let pause = readPause.pause(after: readInTurn.bytes, inReads: readInTurn.count, at: monotonicNow)
-            readInTurn = (0, 0)
-            pause.map(WorkerThread.pause)
         }
     }
 
@@ -133,12 +125,6 @@ public final class Shard: @unchecked Sendable {
 
     func published() {
         hasPublished = true
-    }
-
-    /// An intake has read that many bytes from its source.
-    func hasRead(_ bytes: Int) {
-        readInTurn.bytes += bytes
-        readInTurn.count += 1
     }
 
     /// Reads once what is not to be stored, for the watchers.

@@ -70,7 +70,6 @@ public final class StreamIntake {
             return received
         }
         let time = shard.wallNow
-        shard.hasRead(bytes.count)
         statistics.receive(bytes.count)
         // Published first: a gap's marker takes the space after it.
         if room != nil {
