@@ -26,8 +26,8 @@ final class InflightFolder {
         try? lock.write(at: 0, Array("\(getpid())\n".utf8))
     }
 
-    /// Takes the folder of an ended process of this user; nil when there is none, or its process runs. What root's
-    /// processes leave belongs to the owner of the folder that it is in.
+    /// Takes the folder of an ended process of this user; nil when there is none, or its process runs. A folder that a
+    /// process of root has left belongs to the owner of the folder above.
     init?(abandonedAt path: String) {
         let parent = FileOwner(of: DirectoryHandle.split(path).directory)
         guard let found = FileAttributes(at: path), found.isDirectory,

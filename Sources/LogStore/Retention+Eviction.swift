@@ -120,7 +120,7 @@ extension Retention {
                 try noteHeads(since: heads, layout, in: &known)
             }
         }
-        // On a full disk there may be room for it only after the files were removed.
+        // On a full disk the note can perhaps be written only after the files were removed.
         let isNoted = (try? note()) != nil
         var freed = Freed()
         for files in files {

@@ -97,7 +97,7 @@ public final class EntrySource: @unchecked Sendable {
         if !areAll, pattern.words.isEmpty {
             try Self.check(resumed, vms)
         }
-        // An output goes on with what the store has.
+        // An output, which reads in turns, resumes with what the store has.
         if order == .time {
             try Self.check(resumed, found, scope, store)
         }

@@ -16,9 +16,9 @@ protocol FileRun: AnyObject {
     var restTime: Int64? { get }
     /// After how many microseconds it goes on from a file that was renamed; nil: it has read what there is.
     var waitTime: Int64? { get }
-    /// The file that is read, where that may be another than at the beginning; nil before `begin`, and when there is none.
+    /// The file that is read, of a source that reads several; nil for others, before `begin`, and when there is none.
     var path: String? { get }
-    /// Goes on with the files that there are now, where the source consists of several.
+    /// Replaces the list of files of a source that reads several.
     func update(_ files: [ConsoleFile])
     /// Ends the use of the streams; what was given to the store is still committed.
     func close()
